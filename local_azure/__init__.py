@@ -1,0 +1,218 @@
+"""The Azure of this course: Microsoft's own SDKs, their real host names, and small models on this machine that answer.
+
+    import local_azure
+    local_azure.start()
+
+With endpoints of your own in a file `.env`, `start()` leaves everything to your Azure, and says so.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import certifi
+import dotenv
+from filelock import FileLock
+
+from . import certificates
+from .hosts import UPSTREAM_VARIABLE, is_azure
+from .userdata import home, load_secrets
+
+__all__ = ["fault", "start"]
+
+ENDPOINT = "https://local-azure-course.cognitiveservices.azure.com"
+OWN_AZURE = ("FOUNDRY_ENDPOINT",)  # variables that, set by the learner, mean: my own Azure
+MARK = "LOCAL_AZURE"  # set to the port in every process that `start()` prepared
+ALWAYS_LOCAL = (
+    "LOCAL_AZURE_ALWAYS"  # set to 1, `.env` is not looked at: the course's own tests must not cost anybody money
+)
+START_SECONDS = 30
+
+
+def start():
+    """Prepare this process for Azure: the local one, or the learner's own when `.env` names it. Prints which."""
+    if own := _own_azure():
+        print(f"Your own Azure: {own}. What you run there may cost money.")
+        return
+    os.environ.update(environment())
+    print(f"Local Azure: {ENDPOINT} is answered on this machine. No account, no cost.")
+
+
+def _own_azure():
+    """The learner's endpoint, from `.env` here or in a folder above, or from the environment; None for the local Azure."""
+    if os.environ.get(ALWAYS_LOCAL) == "1":
+        return None
+    file = dotenv.find_dotenv(usecwd=True)
+    named = {name: value for name, value in dotenv.dotenv_values(file).items() if value} if file else {}
+    if any(name in named for name in OWN_AZURE):
+        _leave()
+        os.environ.update(named)
+        return named[next(name for name in OWN_AZURE if name in named)]
+    if MARK not in os.environ:
+        return next((os.environ[name] for name in OWN_AZURE if os.environ.get(name)), None)
+    return None
+
+
+def _leave():
+    """Undo what an earlier `start()` set in this process."""
+    if MARK not in os.environ:
+        return
+    for name in ("HTTPS_PROXY", "https_proxy", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "IDENTITY_ENDPOINT", "IDENTITY_HEADER",
+                 "AZURE_TOKEN_CREDENTIALS", "FOUNDRY_ENDPOINT", "FOUNDRY_KEY", MARK):  # fmt: skip
+        os.environ.pop(name, None)
+    if upstream := os.environ.pop(UPSTREAM_VARIABLE, None):
+        os.environ["HTTPS_PROXY"] = os.environ["https_proxy"] = upstream
+
+
+def environment():
+    """The variables that make this process's Azure calls end here, the server started if it was not running."""
+    upstream = os.environ.get(UPSTREAM_VARIABLE) or ""
+    if MARK not in os.environ:
+        upstream = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY") or ""
+    base = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or certifi.where()
+    port = _ensure_server(upstream)
+    secrets = load_secrets()
+    bundle = base if MARK in os.environ and Path(base).parent == home() else str(certificates.bundle(base))
+    proxy = f"http://client-{os.getpid()}:local@127.0.0.1:{port}"  # the name tells the server whose faults are whose
+    return {
+        MARK: str(port),
+        UPSTREAM_VARIABLE: upstream,
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        **_no_proxy(),
+        "REQUESTS_CA_BUNDLE": bundle,  # requests, and azure-core over it
+        "SSL_CERT_FILE": bundle,  # httpx, aiohttp and the standard library
+        "IDENTITY_ENDPOINT": f"http://127.0.0.1:{port}/local/identity/token",
+        "IDENTITY_HEADER": secrets["identity_header"],
+        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        "FOUNDRY_ENDPOINT": ENDPOINT,
+        "FOUNDRY_KEY": secrets["key1"],
+    }
+
+
+def _no_proxy():
+    """Loopback goes direct; no exception may let an Azure name past the proxy."""
+    before = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    kept = [entry.strip() for entry in before.split(",") if entry.strip() not in ("", "*")]
+    kept = [entry for entry in kept if not is_azure("x." + entry.lstrip("*."))]
+    value = ",".join(dict.fromkeys([*kept, "127.0.0.1", "localhost"]))
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+def _build():
+    """Changes whenever a file of this package does: an older server is then replaced."""
+    files = Path(__file__).parent.rglob("*.py")
+    return f"{Path(__file__).parent}:{max(file.stat().st_mtime_ns for file in files)}"
+
+
+def _address():
+    """Port and build that the last server noted, or {}."""
+    try:
+        return json.loads((home() / "server.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _ask(port, path, method="GET", body=None, seconds=5):
+    """Speak with the server itself. OSError (URLError among them) if there is none."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/local/{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"x-local-azure-secret": load_secrets()["control"]},
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(request, timeout=seconds) as answer:
+        return json.load(answer)
+
+
+def _ensure_server(upstream=""):
+    """The port of this user's server, started or replaced if need be. One at a time: parallel kernels wait here."""
+    with FileLock(home() / "server.lock", timeout=2 * START_SECONDS):
+        load_secrets()
+        certificates.ensure_authority()
+        address, build = _address(), _build()
+        if address:
+            with contextlib.suppress(OSError, ValueError):
+                if address["build"] == build:
+                    _ask(address["port"], f"status?client={os.getpid()}")
+                    return address["port"]
+                stop_server()
+        (home() / "server.json").unlink(missing_ok=True)
+        return _launch(build, address.get("port"), upstream)
+
+
+def _launch(build, port, upstream):
+    log = home() / "server.log"
+    environment = {name: value for name, value in os.environ.items() if name.lower() != "https_proxy"}
+    environment[UPSTREAM_VARIABLE] = upstream
+    detached = (
+        {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x00000208}
+    )  # detached, own group
+    command = [sys.executable, "-m", "local_azure", "serve", "--build", build, *(["--port", str(port)] if port else [])]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
+            cwd=Path(__file__).parent.parent, **detached,
+        )  # fmt: skip
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        if address := _address():
+            _ask(address["port"], f"status?client={os.getpid()}", seconds=START_SECONDS)
+            return address["port"]
+        time.sleep(0.01)
+    raise RuntimeError(f"The local Azure did not start. The last lines of {log} say why:\n{_tail(log)}")
+
+
+def _tail(path, lines=5):
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def stop_server():
+    """End this user's server, if one runs. True if it did."""
+    address = _address()
+    if not address:
+        return False
+    try:
+        _ask(address["port"], "stop", method="POST")
+    except OSError:
+        return False
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            _ask(address["port"], "status", seconds=1)
+        except OSError:
+            break
+        time.sleep(0.02)
+    (home() / "server.json").unlink(missing_ok=True)
+    return True
+
+
+@contextlib.contextmanager
+def fault(kind, *, host="", times=None, seconds=1, everyone=False):
+    """Let something go wrong for the calls in the `with` block, as it does on the real Azure now and then.
+
+    kind: "throttle" (429 with Retry-After), "latency" (each answer late) or "outage" (503).
+    host: part of the host name that is hit; times: how many requests, None for all of them in the block;
+    seconds: the Retry-After, or the delay. everyone: also the calls of other processes.
+    On your own Azure nothing can be ordered: the block runs as it is, and a line says so.
+    """
+    if MARK not in os.environ:
+        print(f"On your own Azure a fault cannot be ordered; the {kind} is left out.")
+        yield
+        return
+    port = os.environ[MARK]
+    client = None if everyone else f"client-{os.getpid()}"
+    ordered = _ask(port, "faults", "PUT", dict(kind=kind, host=host, times=times, seconds=seconds, client=client))
+    try:
+        yield
+    finally:
+        _ask(port, f"faults/{ordered['number']}", "DELETE")

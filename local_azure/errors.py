@@ -1,0 +1,60 @@
+"""The error bodies of Azure, one function for each family of services.
+
+A service raises `AzureError`; the server renders it in the body of the family that the service belongs to, so that a
+client sees what its SDK knows how to read.
+"""
+
+from starlette.responses import JSONResponse
+
+
+class AzureError(Exception):
+    """An answer that is an error.
+
+    status: HTTP status. code, message: what Azure's body carries. target: the part of the request at fault.
+    inner: (code, message) of the cause, where the family nests one. headers: further response headers.
+    """
+
+    def __init__(self, status, code, message, target=None, inner=None, headers=None):
+        super().__init__(f"{status} {code}: {message}")
+        self.status, self.code, self.message = status, code, message
+        self.target, self.inner, self.headers = target, inner, headers
+
+
+def cognitive(error):
+    """Foundry Tools (Language, Vision, …): {"error": {"code", "message", "target"?, "innererror"?}}."""
+    body = {"code": error.code, "message": error.message}
+    if error.target:
+        body["target"] = error.target
+    if error.inner:
+        body["innererror"] = {"code": error.inner[0], "message": error.inner[1]}
+    return {"error": body}
+
+
+FAMILIES = {"cognitive": cognitive}
+
+
+def render(error, family="cognitive"):
+    """The HTTP response for an `AzureError`."""
+    headers = dict(error.headers or {})
+    if error.code:
+        headers["x-ms-error-code"] = error.code
+    return JSONResponse(FAMILIES[family](error), error.status, headers=headers)
+
+
+def unauthorized(reason):
+    """401, as a resource answers a wrong or missing key or token."""
+    return AzureError(401, "401", reason)
+
+
+def not_found(what="The resource"):
+    return AzureError(404, "404", f"{what} was not found.")
+
+
+def unknown_host(host):
+    """501 for an Azure host name that nothing here answers for. The call never leaves this machine."""
+    return AzureError(
+        501,
+        "NotImplemented",
+        f"The local Azure has no service at {host}. The page What runs locally lists those that it has; with your own "
+        f"endpoints in .env the same code runs on your Azure.",
+    )
