@@ -39,10 +39,8 @@ def in_words(iso_date):
 
 
 def status_in_words(row):
-    """Say in a few words how things stand with a row, with its date where it has one."""
+    """Say in a few words how things stand with a row that has a status, with its date where it has one."""
     when = in_words(row["retires_on"]) if row["retires_on"] else ""
-    if row["status"] == "":
-        return "not confirmed"
     if row["status"] == "retired":
         return f"ended {when}" if when else "ended"
     if row["status"] == "deprecated":
@@ -71,7 +69,9 @@ def instead(row):
 
 def table_row(row):
     """Return one row of a list-table: four cells, the first with an anchor that other pages can link to."""
-    today = [f"**{row['name']}**, {status_in_words(row)}.", row["notes"]]
+    # The note of a row without status says itself that nothing is confirmed.
+    head = f"**{row['name']}**, {status_in_words(row)}." if row["status"] else f"**{row['name']}**."
+    today = [head, row["notes"]]
     if row["python_sdk"]:
         today.append(f"Python: `{row['python_sdk']}`.")
     source = row["source"] + (" (third party)" if row["source_kind"] == "third-party" else "")
@@ -115,9 +115,9 @@ OUTRO = """\
 (then-and-now-checking)=
 ## How a row is checked
 
-The tables are generated from one file, `data/azure_services.csv`, and nothing here is typed by hand. A row enters it
-only with a source that someone opened, and with the day on which they did: a page of Microsoft's where there is one, a
-third party where there is none, marked as such. When two sources disagree, the row says so.
+The tables are generated from one file, `data/azure_services.csv`, and nothing here is typed by hand. A row states
+something only with a source that someone opened, and with the day on which they did: a page of Microsoft's where there
+is one, a third party where there is none, marked as such. When two sources disagree, the row says so.
 
 Facts about a cloud go stale while nobody touches them. The tests that run every night turn red as soon as one row is
 older than 180 days, or when a date of retirement has passed and the row still calls the thing alive. They also fail, on

@@ -121,7 +121,8 @@ def test_notes_are_one_sentence(register):
 
 def test_status_and_source_kind_are_known(register):
     assert {row["status"] for row in register} <= {"current", "renamed", "preview", "deprecated", "retired", ""}
-    assert {row["source_kind"] for row in register} <= {"microsoft", "third-party"}
+    assert {row["source_kind"] for row in register} <= {"microsoft", "third-party", ""}
+    assert not [row["id"] for row in register if row["status"] and not row["source_kind"]], "a claim without a source"
 
 
 def test_a_row_without_status_says_that_it_is_not_confirmed(register):
