@@ -62,7 +62,7 @@ def instead(row):
     """Return the third cell: what to use, or why there is nothing to say."""
     if row["replacement"]:
         return row["replacement"]
-    return {"renamed": "the same, by its new name", "current": "keep it", "preview": "try it, ship without it"}.get(
+    return {"renamed": "the same, by its new name", "current": "no change needed", "preview": "try it, ship without it"}.get(
         row["status"], "none named" if row["status"] else "not known"
     )
 
