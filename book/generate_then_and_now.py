@@ -62,9 +62,13 @@ def instead(row):
     """Return the third cell: what to use, or why there is nothing to say."""
     if row["replacement"]:
         return row["replacement"]
-    return {"renamed": "the same, by its new name", "current": "no change needed", "preview": "try it, ship without it"}.get(
-        row["status"], "none named" if row["status"] else "not known"
-    )
+    words = {
+        "renamed": "the same, by its new name",
+        "current": "no change needed",
+        "preview": "try it, ship without it",
+        "": "not known",
+    }
+    return words.get(row["status"], "none named")
 
 
 def table_row(row):
