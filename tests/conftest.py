@@ -1,0 +1,21 @@
+"""Shared by all tests: the tools are importable, and no test ever talks to a real Azure."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "notebooks: needs the outputs of tools/run_notebooks.py, or runs notebooks itself"
+    )
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root folder."""
+    return ROOT

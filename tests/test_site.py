@@ -1,0 +1,115 @@
+"""The built site, read as files: every link arrives, every picture has words, nothing of the build machine shows."""
+
+import re
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from build_book import HTML, entries
+from run_notebooks import ROOT
+
+pytestmark = pytest.mark.site
+
+PAGES = sorted(HTML.rglob("*.html")) if HTML.is_dir() else []
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+STEMS = [TOC["root"], *(entry["file"] for entry in entries(TOC))]
+LINKS = (("a", "href"), ("link", "href"), ("img", "src"), ("script", "src"), ("source", "src"), ("object", "data"))
+
+
+def each_page():
+    return pytest.mark.parametrize("page", [pytest.param(p, id=str(p.relative_to(HTML))) for p in PAGES])
+
+
+@cache
+def soup(page: Path) -> BeautifulSoup:
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    return frozenset(
+        tag.get("id") or tag.get("name") for tag in soup(page).find_all(lambda t: t.get("id") or t.get("name"))
+    )
+
+
+def content(page: Path):
+    """The part of the page that is ours, without the theme's bars."""
+    return soup(page).find("article") or soup(page).find("main") or soup(page)
+
+
+def test_there_is_a_site():
+    assert (HTML / "index.html").is_file(), "build it first: make book"
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_listed_page_is_built(stem):
+    assert (HTML / f"{stem}.html").is_file()
+
+
+def test_no_page_that_is_not_listed():
+    generated = {"index", "genindex", "search", "py-modindex", "404"}
+    built = {str(p.relative_to(HTML).with_suffix("")) for p in PAGES if "_static" not in p.relative_to(HTML).parts}
+    assert built - generated == set(STEMS)
+
+
+@each_page()
+def test_links_arrive(page):
+    broken = []
+    for name, attribute in LINKS:
+        for tag in soup(page).find_all(name):
+            address = urlsplit(tag.get(attribute) or "")
+            if address.scheme or address.netloc or not (address.path or address.fragment):
+                continue
+            target = (page.parent / unquote(address.path)).resolve() if address.path else page
+            if target.is_dir():
+                target /= "index.html"
+            if not target.is_file():
+                broken.append(f"{tag.get(attribute)}: no such file")
+            elif address.fragment and target.suffix == ".html" and unquote(address.fragment) not in anchors(target):
+                broken.append(f"{tag.get(attribute)}: no such place on that page")
+    assert not broken, "\n".join(broken)
+
+
+@each_page()
+def test_pictures_have_words(page):
+    for image in content(page).find_all("img"):
+        alt = (image.get("alt") or "").strip()
+        assert alt, f"no alt text: {image.get('src')}"
+        assert not re.search(r"(^|/)_images/|\.(png|svg|jpe?g|gif)$", alt), f"a file name as alt text: {alt}"
+        assert len(alt.split()) >= 3, f"alt text that says nothing: {alt!r}"
+
+
+@each_page()
+def test_nothing_of_the_build_machine_shows(page):
+    text = page.read_text(encoding="utf-8")
+    places = {f"{place}/" for place in (ROOT, sys.prefix, Path.home(), tempfile.gettempdir())}
+    for place in places:
+        assert place not in text, f"{place} stands on the page"
+    assert "site-packages" not in text and not re.search(r"ipykernel_\d+", text)
+
+
+@pytest.mark.parametrize("stem", [stem for stem in STEMS if stem.startswith("notebooks/")])
+def test_notebook_pages_can_be_launched(stem):
+    links = [a["href"] for a in soup(HTML / f"{stem}.html").find_all("a", href=True)]
+    path = f"{stem}.ipynb"
+    assert any("mybinder.org" in link and path in unquote(link) for link in links)
+    assert any("colab.research.google.com" in link and path in unquote(link) for link in links)
+
+
+@pytest.mark.parametrize("stem", [stem for stem in STEMS if stem.startswith("notebooks/")])
+def test_notebook_pages_show_outputs_and_hide_unsolved_checks(stem):
+    page = content(HTML / f"{stem}.html")
+    assert page.select(".cell_output"), "no output on the page: the notebook was not executed"
+    assert "AssertionError" not in page.get_text(), "the failing check of an unsolved exercise shows"
+
+
+@each_page()
+def test_one_visible_title(page):
+    assert len(content(page).find_all("h1")) <= 1
+    assert soup(page).title and soup(page).title.get_text(strip=True)
+    assert soup(page).html.get("lang") == "en"
