@@ -18,6 +18,7 @@ from pathlib import Path
 
 import certifi
 import dotenv
+import psutil
 from filelock import FileLock
 
 from . import certificates
@@ -33,6 +34,7 @@ ALWAYS_LOCAL = (
     "LOCAL_AZURE_ALWAYS"  # set to 1, `.env` is not looked at: the course's own tests must not cost anybody money
 )
 START_SECONDS = 30
+DETACHED = 0x00000208  # Windows: no console, and a process group of its own
 
 
 def start():
@@ -40,12 +42,15 @@ def start():
     if own := _own_azure():
         print(f"Your own Azure: {own}. What you run there may cost money.")
         return
-    os.environ.update(environment())
+    wanted = environment()
+    for name in wanted:
+        _before.setdefault(name, os.environ.get(name))
+    os.environ.update(wanted)
     print(f"Local Azure: {ENDPOINT} is answered on this machine. No account, no cost.")
 
 
 def _own_azure():
-    """The learner's endpoint, from `.env` here or in a folder above, or from the environment; None for the local Azure."""
+    """The learner's endpoint, from `.env` here or in a folder above, or the environment; None for the local Azure."""
     if os.environ.get(ALWAYS_LOCAL) == "1":
         return None
     file = dotenv.find_dotenv(usecwd=True)
@@ -59,15 +64,17 @@ def _own_azure():
     return None
 
 
+_before = {}  # what start() replaced in this process: name -> value, or None where there was none
+
+
 def _leave():
-    """Undo what an earlier `start()` set in this process."""
-    if MARK not in os.environ:
-        return
-    for name in ("HTTPS_PROXY", "https_proxy", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "IDENTITY_ENDPOINT", "IDENTITY_HEADER",
-                 "AZURE_TOKEN_CREDENTIALS", "FOUNDRY_ENDPOINT", "FOUNDRY_KEY", MARK):  # fmt: skip
-        os.environ.pop(name, None)
-    if upstream := os.environ.pop(UPSTREAM_VARIABLE, None):
-        os.environ["HTTPS_PROXY"] = os.environ["https_proxy"] = upstream
+    """Put back what an earlier `start()` replaced in this process."""
+    for name, value in _before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    _before.clear()
 
 
 def environment():
@@ -185,13 +192,8 @@ def stop_server():
         _ask(address["port"], "stop", method="POST")
     except OSError:
         return False
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        try:
-            _ask(address["port"], "status", seconds=1)
-        except OSError:
-            break
-        time.sleep(0.02)
+    with contextlib.suppress(psutil.Error):
+        psutil.Process(address["pid"]).wait(10)
     (home() / "server.json").unlink(missing_ok=True)
     return True
 
@@ -211,7 +213,11 @@ def fault(kind, *, host="", times=None, seconds=1, everyone=False):
         return
     port = os.environ[MARK]
     client = None if everyone else f"client-{os.getpid()}"
-    ordered = _ask(port, "faults", "PUT", dict(kind=kind, host=host, times=times, seconds=seconds, client=client))
+    wanted = dict(kind=kind, host=host, times=times, seconds=seconds, client=client)
+    try:
+        ordered = _ask(port, "faults", "PUT", wanted)
+    except urllib.error.HTTPError as refusal:
+        raise ValueError(json.load(refusal)["error"]["message"]) from None
     try:
         yield
     finally:

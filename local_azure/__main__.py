@@ -33,16 +33,13 @@ def status(_):
     except OSError:
         found = None
     if not found:
-        print(
-            "The local Azure is not running. It starts by itself with local_azure.start(), or: python -m local_azure up"
-        )
+        print("The local Azure is not running. local_azure.start() starts it, and so does: python -m local_azure up")
         return 1
+    print(f"The local Azure runs on 127.0.0.1:{address['port']}, process {found['pid']}.")
     print(
-        f"The local Azure runs on 127.0.0.1:{address['port']} (process {found['pid']}), {found['uptime_seconds']:.0f} s old."
+        f"Up for {found['uptime_seconds']:.0f} s, {found['requests']} requests, {found['memory_mb']:.0f} MB of memory."
     )
-    print(
-        f"{found['memory_mb']:.0f} MB of memory, {found['requests']} requests answered, {found['resources']} resources kept."
-    )
+    print(f"{found['resources']} resources kept, {found['faults']} faults in force.")
     print(f"Its files are in {home()}")
     return 0
 

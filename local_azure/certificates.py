@@ -1,8 +1,8 @@
 """A certificate authority of the user's own, for Azure host names that end on this machine.
 
 Token credentials refuse http, so the proxy must speak TLS as, say, *.cognitiveservices.azure.com. The authority's key
-is readable by its user only, its certificate is constrained to Azure's names, and nothing is installed system-wide: only
-processes that `start()` prepared trust it, through a bundle named in their environment.
+is readable by its user only, its certificate is constrained to Azure's names, and nothing is installed system-wide: the
+processes that `start()` prepared trust it, through a bundle named in their environment, and no other.
 """
 
 import datetime

@@ -17,8 +17,9 @@ KINDS = ("throttle", "latency", "outage")
 class Fault:
     """kind: throttle (429 with Retry-After), latency (the answer is late) or outage (503).
 
-    host: part of the host name it is for, "" for every host. times: how many requests it hits, None for all until it is
-    lifted. seconds: Retry-After of a throttle or outage, or the delay of a latency. client: whose requests, None: anybody's.
+    host: part of the host name it is for, "" for every host. times: how many requests it hits, None for all until it
+    is lifted. seconds: Retry-After of a throttle or outage, or the delay of a latency. client: whose requests are hit,
+    None for anybody's.
     """
 
     kind: str
@@ -71,10 +72,5 @@ class Faults:
             # Azure sends whole seconds, and zero would tell a client to come back at once
             retry = {"Retry-After": str(max(1, round(fault.seconds)))}
             if fault.kind == "throttle":
-                raise AzureError(
-                    429,
-                    "429",
-                    "The rate limit of your pricing tier is exceeded. Wait before you send more.",
-                    headers=retry,
-                )
+                raise AzureError(429, "429", "The rate limit of your pricing tier is exceeded.", headers=retry)
             raise AzureError(503, "ServiceUnavailable", "The service is temporarily unavailable.", headers=retry)

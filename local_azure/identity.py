@@ -1,8 +1,8 @@
 """Keys and tokens, as Azure checks them.
 
 Tokens come from a managed-identity endpoint (the App Service protocol, api-version 2019-08-01), which is what makes an
-unmodified `DefaultAzureCredential` work. They are JSON Web Tokens signed with the user's own secret (HS256), good for an
-hour, and are checked on the way in: signature, expiry, audience.
+unmodified `DefaultAzureCredential` work. They are JSON Web Tokens signed with the user's own secret (HS256), good for
+an hour, and are checked on the way in: signature, expiry, audience.
 """
 
 import base64
@@ -91,6 +91,5 @@ async def token_endpoint(request):
             "expires_on": str(expires),
             "resource": resource,
             "token_type": "Bearer",
-            "client_id": PRINCIPAL,
         }
     )

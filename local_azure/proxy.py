@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import os
+import socket
 import urllib.parse
 import urllib.request
 
@@ -19,6 +20,7 @@ from .hosts import UPSTREAM_VARIABLE, is_azure
 
 HEAD_LIMIT = 16 * 1024  # bytes of a CONNECT request
 CONNECT_SECONDS = 30
+QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 
 
 class FrontDoor(HttpToolsProtocol):
@@ -27,6 +29,7 @@ class FrontDoor(HttpToolsProtocol):
     head = b""  # of a CONNECT request, while it arrives
     early = b""  # what TLS decrypted before the connection was announced to us
     deciding = True
+    acknowledge = None  # the socket of a connection inside a proxy's
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -38,6 +41,10 @@ class FrontDoor(HttpToolsProtocol):
         if self.transport is None:
             self.early += data
             return
+        if self.acknowledge:
+            # urllib3 leaves Nagle's algorithm on towards a proxy, and sends a request in two parts: with the usual
+            # delayed acknowledgement of the first, the second would wait 40 ms
+            self.acknowledge.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
         if not self.deciding:
             super().data_received(data)
             return
@@ -78,6 +85,7 @@ class FrontDoor(HttpToolsProtocol):
         transport = self.transport
         context = await self.loop.run_in_executor(None, certificates.server_context, host)
         inner = FrontDoor(self.config, self.server_state, {**self.app_state, "client": client}, self.loop)
+        inner.acknowledge = transport.get_extra_info("socket") if QUICKACK else None
         transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         try:
             encrypted = await self.loop.start_tls(transport, inner, context, server_side=True)

@@ -104,7 +104,11 @@ async def faults(request):
     state = request.app.state
     if request.method == "DELETE":
         return JSONResponse({"lifted": state.faults.lift(int(request.path_params["number"]))})
-    return JSONResponse({"number": state.faults.order(Fault(**await request.json()))})
+    try:
+        fault = Fault(**await request.json())
+    except (TypeError, ValueError) as error:
+        raise errors.AzureError(400, "InvalidFault", str(error)) from None
+    return JSONResponse({"number": state.faults.order(fault)})
 
 
 @controlled
@@ -136,11 +140,8 @@ async def on_http_error(request, error):
 
 async def on_surprise(request, error):
     """A bug of ours. The log has the traceback; the client gets Azure's shape and can go on."""
-    return errors.render(
-        errors.AzureError(
-            500, "InternalServerError", f"The local Azure failed: {error!r}. Its log is {home() / 'server.log'}."
-        )
-    )
+    message = f"The local Azure failed: {error!r}. Its log is {home() / 'server.log'}."
+    return errors.render(errors.AzureError(500, "InternalServerError", message))
 
 
 @contextlib.asynccontextmanager
@@ -201,9 +202,8 @@ def application():
 def listen(preferred):
     """A listening socket on loopback, on the preferred port or else on a free one."""
     for port in (preferred, 0):
-        sock = socket.socket(
-            socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
-        )  # named, or asyncio leaves Nagle on
+        # with no protocol named, asyncio would leave Nagle's algorithm on
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":  # on Windows it would let two servers share a port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -216,7 +216,7 @@ def listen(preferred):
 
 
 def serve(port=DEFAULT_PORT, build=""):
-    """Run until told to stop, or idle. `build` is noted beside the port, so that a newer program starts a newer server."""
+    """Run until told to stop, or idle. `build` is noted beside the port: a newer program replaces an older server."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     app = application()
     config = uvicorn.Config(

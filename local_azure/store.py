@@ -16,7 +16,7 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute(
-            "CREATE TABLE IF NOT EXISTS resources (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS resources (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key))"
         )
 
     def put(self, kind, key, value):

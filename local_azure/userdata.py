@@ -25,7 +25,7 @@ def write_private(path, data):
 
 
 def load_secrets():
-    """Keys and signing secret of this user's local Azure; made once. Call it under the server's lock, or after start."""
+    """Keys and signing secret of this user's local Azure; made once, under the server's lock."""
     path = home() / "secrets.json"
     try:
         return json.loads(path.read_text())

@@ -1,0 +1,232 @@
+"""Measure the local Azure beside two well-known local clouds, in one run on this machine: make bench
+
+Prints, for local_azure, moto_server (PyPI) and Azurite (npm): seconds from the start of the command to the first
+answer, milliseconds a call takes (median and 95th percentile, one requests session), memory at rest, and requests
+a second with eight client processes. What a call is: for local_azure a keyed POST whose document is empty, so that
+no engine runs; for moto the list of buckets; for Azurite the signed list of containers. local_azure is measured
+directly and through its TLS proxy, the way notebooks use it.
+"""
+
+import argparse
+import datetime
+import json
+import multiprocessing
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache"
+CALLS = 1000
+RATE_SECONDS = 4
+CLIENTS = 8
+EMPTY = {"kind": "LanguageDetection", "analysisInput": {"documents": [{"id": "1", "text": ""}]}}
+LANGUAGE = "/language/:analyze-text?api-version=2023-04-01"
+
+
+def call(session, request):
+    method, url, keywords = request
+    answer = session.request(method, url, timeout=30, **keywords)
+    answer.raise_for_status()
+    return answer
+
+
+def wait_for_answer(request, process, limit=60):
+    """Seconds until the first good answer."""
+    start = time.perf_counter()
+    with requests.Session() as session:
+        session.trust_env = request[1].startswith("https")
+        while time.perf_counter() - start < limit:
+            if process.poll() is not None:
+                raise SystemExit(f"{process.args[0]} ended with {process.returncode} before it answered")
+            try:
+                call(session, request)
+                return time.perf_counter() - start
+            except requests.RequestException:
+                time.sleep(0.005)
+    raise SystemExit(f"{process.args[0]} did not answer within {limit} s")
+
+
+def milliseconds(request, calls=CALLS):
+    """(median, 95th percentile) of one session's calls."""
+    taken = []
+    with requests.Session() as session:
+        session.trust_env = request[1].startswith("https")
+        for _ in range(calls + 20):
+            start = time.perf_counter()
+            call(session, request)
+            taken.append((time.perf_counter() - start) * 1000)
+    taken = sorted(taken[20:])  # the first few open the connection
+    return statistics.median(taken), taken[int(len(taken) * 0.95)]
+
+
+def _hammer(request, until):
+    done = 0
+    with requests.Session() as session:
+        session.trust_env = request[1].startswith("https")
+        while time.time() < until:
+            call(session, request)
+            done += 1
+    return done
+
+
+def per_second(request):
+    with multiprocessing.get_context("spawn").Pool(CLIENTS) as pool:
+        pool.map(time.sleep, [0.5] * CLIENTS)  # every client is up
+        start = time.time()
+        done = pool.starmap(_hammer, [(request, start + RATE_SECONDS)] * CLIENTS)
+    return sum(done) / (time.time() - start)
+
+
+def memory(process):
+    """Resident megabytes of a process and its children."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    return sum(member.memory_info().rss for member in family) / 2**20
+
+
+def measure(name, command, request, environment=None, proxied=None):
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        try:
+            first = wait_for_answer(request, process)
+            idle = memory(process)
+            row = {"name": name, "first answer (s)": first, "idle (MB)": idle}
+            row["median (ms)"], row["p95 (ms)"] = milliseconds(request)
+            row[f"calls/s, {CLIENTS} clients"] = per_second(request)
+            if proxied:
+                row["proxy"] = proxied(process)
+            return row
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def bench_local_azure(runs):
+    home = tempfile.mkdtemp()
+    os.environ.update(LOCAL_AZURE_HOME=home, LOCAL_AZURE_ALWAYS="1")
+    import local_azure
+    from local_azure import certificates, userdata
+
+    secrets = userdata.load_secrets()
+    certificates.ensure_authority()
+    headers = {"Ocp-Apim-Subscription-Key": secrets["key1"]}
+    port = 48321
+
+    def through_proxy(process):
+        os.environ.update(local_azure.environment())
+        secured = ("POST", local_azure.ENDPOINT + LANGUAGE, {"json": EMPTY, "headers": headers})
+        median, p95 = milliseconds(secured)
+        load_everything(secured)
+        return {"median (ms)": median, "p95 (ms)": p95, "loaded (MB)": memory(process)}
+
+    command = [sys.executable, "-m", "local_azure", "serve", "--port", str(port), "--build", local_azure._build()]
+    request = ("POST", f"http://127.0.0.1:{port}{LANGUAGE}", {"json": EMPTY, "headers": headers})
+    starts = []
+    for _ in range(runs - 1):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        starts.append(wait_for_answer(request, process))
+        process.terminate()
+        process.wait(20)
+    row = measure("local_azure", command, request, proxied=through_proxy)
+    row["first answer (s)"] = statistics.median([*starts, row["first answer (s)"]])
+    shutil.rmtree(home, ignore_errors=True)
+    return row
+
+
+def load_everything(secured):
+    """One document through every engine, so that all of them are in memory."""
+    text = (
+        "Maria Lopez from Contoso in Lisbon wrote on Monday that the new app is slow, but the branch staff were kind."
+    )
+    document = {"id": "1", "text": text, "language": "en"}
+    with requests.Session() as session:
+        for kind in (
+            "LanguageDetection",
+            "SentimentAnalysis",
+            "KeyPhraseExtraction",
+            "EntityRecognition",
+            "PiiEntityRecognition",
+        ):
+            sent = {
+                key: document[key] for key in ("id", "text", *(() if kind == "LanguageDetection" else ("language",)))
+            }
+            body = {"kind": kind, "analysisInput": {"documents": [sent]}}
+            if kind == "SentimentAnalysis":
+                body["parameters"] = {"opinionMining": True}
+            call(session, ("POST", secured[1], {**secured[2], "json": body}))
+
+
+def bench_moto(port=48322):
+    folder = CACHE / "moto"
+    if not (folder / "bin" / "moto_server").exists():
+        uv = [sys.executable, "-m", "uv"]
+        subprocess.run([*uv, "venv", "-q", str(folder)], check=True)
+        subprocess.run(
+            [*uv, "pip", "install", "-q", "--compile-bytecode", "--python", str(folder), "moto[s3,server]"], check=True
+        )
+    command = [str(folder / "bin" / "moto_server"), "-p", str(port)]
+    return measure("moto_server", command, ("GET", f"http://127.0.0.1:{port}/", {}))
+
+
+def bench_azurite(port=48323):
+    from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+    folder = CACHE / "azurite"
+    program = folder / "node_modules" / ".bin" / "azurite-blob"
+    if not program.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), "azurite"], check=True
+        )
+    account = "devstoreaccount1"  # Azurite's documented development account and key
+    key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    expiry = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    signature = generate_account_sas(
+        account, key, ResourceTypes(service=True), AccountSasPermissions(list=True), expiry
+    )
+    with tempfile.TemporaryDirectory() as location:
+        command = [
+            str(program),
+            "--silent",
+            "--skipApiVersionCheck",
+            "--disableTelemetry",
+            "--location",
+            location,
+            "--blobPort",
+            str(port),
+        ]
+        return measure("azurite", command, ("GET", f"http://127.0.0.1:{port}/{account}?comp=list&{signature}", {}))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only-ours", action="store_true", help="leave moto_server and Azurite out")
+    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    arguments = parser.parse_args()
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        os.environ.pop(name, None)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    rows = [bench_local_azure(runs=5)]
+    if not arguments.only_ours:
+        rows += [bench_moto(), bench_azurite()]
+    proxy = rows[0].pop("proxy")
+    columns = [column for column in rows[0] if column != "name"]
+    print(f"{'':14}" + "".join(f"{column:>24}" for column in columns))
+    for row in rows:
+        print(f"{row['name']:14}" + "".join(f"{row[column]:>24.2f}" for column in columns))
+    print(f"local_azure through its TLS proxy: median {proxy['median (ms)']:.2f} ms, p95 {proxy['p95 (ms)']:.2f} ms")
+    print(f"local_azure with every engine loaded: {proxy['loaded (MB)']:.0f} MB")
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"rows": rows, "proxy": proxy}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
