@@ -58,8 +58,8 @@ def read(name):
 
 
 def load_generator():
-    """Import book/generate_then_and_now.py, which is a script and no package."""
-    spec = importlib.util.spec_from_file_location("generate_then_and_now", ROOT / "book" / "generate_then_and_now.py")
+    """Import tools/generate_then_and_now.py, which is a script and no package."""
+    spec = importlib.util.spec_from_file_location("generate_then_and_now", ROOT / "tools" / "generate_then_and_now.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -207,7 +207,7 @@ def test_ai102_says_what_still_matters():
 
 
 def test_page_is_up_to_date():
-    assert load_generator().main(["--check"]) == 0, "run: python book/generate_then_and_now.py"
+    assert load_generator().main(["--check"]) == 0, "run: python tools/generate_then_and_now.py"
 
 
 def test_check_notices_a_changed_page(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,68 @@
+"""The data are what their sheets say."""
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+SHEET = (DATA / "README.md").read_text(encoding="utf-8")
+
+
+def rows(name):
+    with (DATA / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+MESSAGES = rows("harbour_bank_messages.csv")
+SECOND = {row["id"]: row for row in rows("harbour_bank_second_labels.csv")}
+ALLOWED = {
+    "language": {"en", "es", "fr", "de", "pt"},
+    "sentiment": {"positive", "neutral", "negative", "mixed"},
+    "queue": {"cards", "payments", "accounts", "loans", "fraud", "digital", "complaints", "general"},
+    "needs_person": {"yes", "no"},
+    "pii": {"yes", "no"},
+}
+
+
+def test_there_are_enough_messages_and_none_twice():
+    assert len(MESSAGES) >= 600
+    assert len({row["id"] for row in MESSAGES}) == len({row["text"] for row in MESSAGES}) == len(MESSAGES)
+
+
+def test_every_slice_is_large_enough_to_report():
+    counts = Counter(row["slice"] for row in MESSAGES)
+    assert len(counts) == 11
+    assert min(counts.values()) >= 40, counts
+
+
+@pytest.mark.parametrize("column", ALLOWED)
+def test_labels_are_those_of_the_guideline(column):
+    assert {row[column] for row in MESSAGES} == ALLOWED[column]
+
+
+def test_every_message_of_distress_needs_a_person():
+    assert all(row["needs_person"] == "yes" for row in MESSAGES if row["slice"] == "distress")
+
+
+@pytest.mark.parametrize("label", ["sentiment", "queue", "needs_person"])
+def test_the_agreement_in_the_sheet_is_the_agreement_in_the_data(label):
+    first, second = ([row[label] for row in MESSAGES], [SECOND[row["id"]][label] for row in MESSAGES])
+    same = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+    kappa = cohen_kappa_score(first, second)
+    assert f"| `{label}` | {100 * same:.1f} % | {kappa:.2f} |" in SHEET
+
+
+def test_the_agreement_on_distress_is_the_one_in_the_sheet():
+    distress = [row for row in MESSAGES if row["slice"] == "distress"]
+    kappa = cohen_kappa_score([row["sentiment"] for row in distress], [SECOND[row["id"]]["sentiment"] for row in distress])
+    assert f"on the sentiment of `distress` kappa is {kappa:.2f}" in SHEET
+
+
+def test_personal_data_is_of_the_kind_that_belongs_to_nobody():
+    for row in MESSAGES:
+        for address in re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", row["text"]):
+            assert re.search(r"@(?:[\w-]+\.)*example\.(?:com|org|net)$", address.rstrip(".")), (row["id"], address)
