@@ -69,7 +69,7 @@ def _parse(body):
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair cannot be text
     except (ValueError, RecursionError) as error:
-        raise invalid("InvalidRequestBodyFormat", f"The body is not valid JSON: {error}") from None
+        raise invalid("InvalidRequestBodyFormat", f"The body is not valid JSON ({error}).") from None
     return expect(value, dict, "The body")
 
 
