@@ -66,7 +66,15 @@ class Dispatcher:
         await state.faults.strike(host, scope["state"].get("client"))
         if service.AUDIENCES:
             identity.require(request, state.secrets, service.AUDIENCES)
-        await self.routers[service](scope, receive, send)
+        try:
+            await self.routers[service](scope, receive, send)
+        except (errors.AzureError, HTTPException):
+            raise
+        except Exception as error:
+            # A bug of ours. The log has the traceback, the client gets Azure's shape, and its connection stays open.
+            log.exception("%s %s", request.method, request.url)
+            message = f"The local Azure failed: {error!r}. Its log is {home() / 'server.log'}."
+            raise errors.AzureError(500, "InternalServerError", message) from error
 
 
 def controlled(handler):
@@ -138,12 +146,6 @@ async def on_http_error(request, error):
     return errors.render(azure)
 
 
-async def on_surprise(request, error):
-    """A bug of ours. The log has the traceback; the client gets Azure's shape and can go on."""
-    message = f"The local Azure failed: {error!r}. Its log is {home() / 'server.log'}."
-    return errors.render(errors.AzureError(500, "InternalServerError", message))
-
-
 @contextlib.asynccontextmanager
 async def lifespan(app):
     state = app.state
@@ -185,11 +187,7 @@ def application():
     app = Starlette(
         routes=[Mount("/", app=Dispatcher())],
         lifespan=lifespan,
-        exception_handlers={
-            errors.AzureError: on_azure_error,
-            HTTPException: on_http_error,
-            Exception: on_surprise,
-        },
+        exception_handlers={errors.AzureError: on_azure_error, HTTPException: on_http_error},
     )
     app.state.secrets = load_secrets()
     app.state.faults = Faults()

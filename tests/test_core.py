@@ -460,6 +460,24 @@ def test_it_listens_on_loopback_only(machine):
     assert [connection.laddr.ip for connection in listening] == ["127.0.0.1"]
 
 
+def test_a_bug_of_ours_is_answered_in_azure_s_shape(tmp_path, monkeypatch, caplog):
+    from starlette.routing import Route
+    from starlette.testclient import TestClient
+
+    from local_azure import server
+
+    async def broken(request):
+        return 1 / 0
+
+    monkeypatch.setenv("LOCAL_AZURE_HOME", str(tmp_path))
+    monkeypatch.setattr(server.language, "routes", [Route("/broken", broken)])
+    with TestClient(server.application(), base_url="http://127.0.0.1") as client:
+        answer = client.get("/broken", headers={"api-key": client.app.state.secrets["key1"]})
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "InternalServerError"
+    assert "ZeroDivisionError" in caplog.text, "the log has no traceback"
+
+
 # One server, found again, that ends by itself
 
 
