@@ -4,9 +4,9 @@
     python tools/exercises.py 04-human-core    this one
 
 An exercise is four cells in a row: the task (markdown), the stub (tagged ``exercise``), the check (tagged ``check``)
-and the folded solution (markdown). One kernel per notebook runs everything in order. At each exercise it runs the check
-after the stub as shipped, after stubs that return a constant, and after the solution: only the last may pass. It goes on
-with the solution.
+and the folded solution (markdown). One kernel per notebook runs everything in order. At each exercise it runs the
+check after the stub as shipped, after stubs that return a constant, and after the solution: only the last may pass.
+It goes on with the solution.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Run a command where only loopback exists: ``unshare --map-root-user --net python loopback_only.py COMMAND…``.
 
-A new network namespace starts with its loopback interface down. This brings it up, without needing `ip`, and becomes the
-command.
+A new network namespace starts with its loopback interface down. This brings it up, without needing `ip`, and becomes
+the command.
 """
 
 import fcntl
