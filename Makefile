@@ -31,9 +31,9 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@test -x $(RUN) || { echo "Creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
 	@echo "Installing what requirements.txt lists (a minute or two the first time)"
-	@$(RUN) -m uv pip install --python $(RUN) --compile-bytecode -r requirements.txt -e . || \
+	@$(RUN) -m uv pip install --python $(RUN) --compile-bytecode -r requirements.txt || \
 	  { echo "uv could not install it; trying pip, which is slower"; \
-	    $(RUN) -m pip install --disable-pip-version-check -r requirements.txt -e .; }
+	    $(RUN) -m pip install --disable-pip-version-check -r requirements.txt; }
 	@touch $@
 
 book: install  ## run the notebooks that changed, build the site, say where to open it
@@ -50,7 +50,7 @@ bench: install  ## start-up, overhead and memory of local_azure
 	@$(RUN) tools/bench.py
 
 lock: install  ## requirements.in -> requirements.txt
-	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url requirements.in -o requirements.txt
+	@$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url requirements.in -o requirements.txt
 	@echo "requirements.txt is written; run make test before you commit it"
 
 sdk-samples: install  ## fetch the SDK's published samples, which the contract tests run
