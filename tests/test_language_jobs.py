@@ -1,14 +1,19 @@
 """Jobs through time: begun, watched, paged, cancelled, expired, and finished by the next server after a kill."""
 
+import contextlib
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
+import requests
 from azure.ai.textanalytics import AnalyzeSentimentAction, ExtractKeyPhrasesAction, TextAnalyticsClient
 from azure.core.credentials import AzureKeyCredential
 from azure.core.exceptions import HttpResponseError
 from language_contract import differences
-from language_server import start_server
 
 from local_azure.engines import key_phrases, sentiment
 from local_azure.services.language import jobs
@@ -209,41 +214,53 @@ def test_jobs_of_one_api_are_not_in_the_other(http, wait):
     assert http("DELETE", "/text/analytics/v3.1/entities/health/jobs/x").status_code == 404
 
 
-def test_the_next_server_finishes_what_was_accepted(tmp_path, http, gate):
-    """Stopped while the engine works; the next one does what was accepted, and drops what has expired."""
-    first = start_server(tmp_path)
-    head = {"Ocp-Apim-Subscription-Key": first.key}
-    submitted = http("POST", first.base + URL, json=sent(), headers=head)
-    expired = http("POST", first.base + URL, json=sent(), headers=head).headers["operation-location"]
-    assert gate.reached.wait(20)
-    gate.set()
-    first.stop()
-    path = submitted.headers["operation-location"].removeprefix(first.base)
-    _rewind(tmp_path, path, expired)
-    second = start_server(tmp_path)
+def test_the_next_server_finishes_what_was_accepted(tmp_path, http):
+    """Killed as soon as it has acknowledged; the next one does the work, and drops what has expired meanwhile."""
+    process, base, head = served(tmp_path)
+    submitted = http("POST", base + URL, json=sent(25), headers=head)
+    expired = http("POST", base + URL, json=sent(), headers=head)
+    process.kill()
+    process.wait()
+    assert (submitted.status_code, expired.status_code) == (202, 202)
+    job = stored(tmp_path, key_of(submitted.headers["operation-location"]))
+    assert job["status"] in ("notStarted", "running"), "it was quicker than the kill"
+    change(tmp_path, key_of(expired.headers["operation-location"]), created=0)
+    process, base, head = served(tmp_path)
     try:
-        deadline = time.monotonic() + 20
-        while (state := http("GET", second.base + path, headers=head).json())["status"] in ("notStarted", "running"):
+        where = f"{base}/language/analyze-text/jobs/{job['id']}?api-version=2023-04-01"
+        deadline = time.monotonic() + 30
+        while (state := http("GET", where, headers=head).json())["status"] in ("notStarted", "running"):
             assert time.monotonic() < deadline, state
-            time.sleep(0.02)
+            time.sleep(0.05)
         assert state["status"] == "succeeded"
-        assert len(state["tasks"]["items"][1]["results"]["documents"]) == 2
-        gone = http("GET", expired.replace(first.base, second.base), headers=head)
+        assert [len(item["results"]["documents"]) for item in state["tasks"]["items"]] == [20, 20]
+        assert http("GET", where.replace(job["id"], key_of(expired.headers["operation-location"]))).status_code == 401
+        gone = http("GET", where.replace(job["id"], key_of(expired.headers["operation-location"])), headers=head)
         assert gone.status_code == 404
-        assert stored(tmp_path, key_of(expired)) is None
     finally:
-        second.stop()
+        process.kill()
+        process.wait()
+    assert stored(tmp_path, key_of(expired.headers["operation-location"])) is None
 
 
-def _rewind(folder, path, expired):
-    """Put the store into the state in which a kill leaves it: one task done, one begun. Age the other job."""
+def served(folder):
+    """A server of its own over the store in `folder`: the process, its base address, and a header with its key."""
+    (folder / "server.json").unlink(missing_ok=True)
+    environment = os.environ | {"LOCAL_AZURE_HOME": str(folder)}
+    process = subprocess.Popen([sys.executable, "-m", "local_azure", "serve"], env=environment)
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(OSError, ValueError):
+            base = f"http://127.0.0.1:{json.loads((folder / 'server.json').read_text())['port']}"
+            requests.get(base, timeout=5)
+            break
+        assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.02)
+    key = json.loads((folder / "secrets.json").read_text())["key1"]
+    return process, base, {"Ocp-Apim-Subscription-Key": key}
+
+
+def change(folder, key, **fields):
     store = Store(folder / "store.sqlite3")
-    key = key_of(path)
-    job = store.get(jobs.STORE, key)
-    job["status"] = "running"
-    job["documents"] = [[f"d{number}", TEXT, "en"] for number in range(2)]
-    job["tasks"][1] |= {"status": "running", "outcomes": []}
-    store.put(jobs.STORE, key, job)
-    key = key_of(expired)
-    store.put(jobs.STORE, key, store.get(jobs.STORE, key) | {"created": 0})
+    store.put(jobs.STORE, key, store.get(jobs.STORE, key) | fields)
     store.close()

@@ -1,7 +1,7 @@
 """Microsoft's own clients, synchronous and asynchronous, against the local Azure, in each api-version that they speak.
 
-What an engine finds is measured elsewhere (local_azure/engines/README.md). The texts here are so plain that none may miss
-what is in them; what is tested is that it reaches the caller in the right place.
+What an engine finds is measured elsewhere (local_azure/engines/README.md). The texts here are so plain that none may
+miss what is in them; what is tested is that it reaches the caller in the right place.
 """
 
 import pytest
