@@ -13,7 +13,7 @@ KNOWN_TAGS = {
     "exercise", "check", "raises-exception", "remove-output", "timing", "hide-input", "hide-output", "hide-cell",
     "remove-cell", "remove-input", "scroll-output",
 }  # fmt: skip
-ABSOLUTE = re.compile(r"""["'](?:/(?!/)[\w.]+/[\w./]+|[A-Za-z]:\\)""")
+ABSOLUTE = re.compile(r"""["'](/(home|Users|tmp|var|mnt|opt|content)/|[A-Za-z]:[\\/]+Users)""")
 LONGEST = 15
 
 
@@ -27,9 +27,16 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def where(notebook, test) -> int:
-    """Number of the first cell for which ``test`` is true; fails when there is none."""
-    return next(number for number, cell in enumerate(notebook.cells) if test(cell))
+def where(notebook, what: str, test) -> int:
+    """Number of the first cell for which ``test`` is true; fails, naming ``what``, when there is none."""
+    found = [number for number, cell in enumerate(notebook.cells) if test(cell)]
+    assert found, f"the notebook has no {what}"
+    return found[0]
+
+
+def heading(text: str):
+    """A test for a markdown cell with that second-level heading."""
+    return lambda cell: cell.cell_type == "markdown" and re.search(rf"^## {text}", cell.source, re.M)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS)
@@ -53,13 +60,13 @@ def test_sections_in_order(path):
         "the title wants a paragraph: what question, for whom"
     )
     headings = [
-        where(notebook, lambda c: c.cell_type == "markdown" and re.search(r"^## Before you start", c.source, re.M)),
-        where(notebook, lambda c: c.cell_type == "code" and "local_azure.start()" in c.source),
-        where(notebook, lambda c: "exercise" in c.metadata.get("tags", [])),
-        where(notebook, lambda c: c.cell_type == "markdown" and re.search(r"^## What you saw", c.source, re.M)),
+        where(notebook, "'## Before you start'", heading("Before you start")),
+        where(notebook, "set-up cell", lambda c: c.cell_type == "code" and "local_azure.start()" in c.source),
+        where(notebook, "exercise", lambda c: "exercise" in c.metadata.get("tags", [])),
+        where(notebook, "'## What you saw'", heading("What you saw")),
     ]
     assert headings == sorted(headings), "Before you start, set-up, exercises, What you saw: in this order"
-    first_code = where(notebook, lambda c: c.cell_type == "code")
+    first_code = where(notebook, "code", lambda c: c.cell_type == "code")
     assert first_code == headings[1], "the first code cell is the set-up cell"
     assert not any("exercise" in c.metadata.get("tags", []) for c in notebook.cells[headings[3] :])
 
