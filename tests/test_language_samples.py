@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".cache" / f"azure-ai-textanalytics-{version('azure-ai-textanalytics')}" / "samples"
@@ -76,10 +77,20 @@ print(json.dumps(runs))
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """What each sample printed, and the exception that it ended with."""
+def runs(tmp_path_factory, worker_id):
+    """What each sample printed, and the exception that it ended with. Test processes side by side share one run."""
+    if worker_id == "master":
+        return run_all(tmp_path_factory.mktemp("samples"))
+    shared = tmp_path_factory.getbasetemp().parent / "samples.json"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            shared.write_text(json.dumps(run_all(tmp_path_factory.mktemp("samples"))), encoding="utf-8")
+    return json.loads(shared.read_text(encoding="utf-8"))
+
+
+def run_all(home):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "FOUNDRY_"))}
-    environment |= {"LOCAL_AZURE_HOME": str(tmp_path_factory.mktemp("samples")), "LOCAL_AZURE_ALWAYS": "1"}
+    environment |= {"LOCAL_AZURE_HOME": str(home), "LOCAL_AZURE_ALWAYS": "1"}
     process = subprocess.run(
         [sys.executable, "-c", DRIVER, *map(str, SAMPLES)],
         env=environment, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS,

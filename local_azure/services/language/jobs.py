@@ -93,12 +93,12 @@ def _documents(body):
 def _task(kind, task, number, version):
     """A task of the record; its parameters are checked now and read again when it runs."""
     name = task.get("taskName")
-    parameters = task.get("parameters")
+    parameters = task.get("parameters") or {}
     options(kind, parameters, version, in_job=True)
     return {
         "kind": kind.name,
         "name": expect(name, str, "taskName") if name is not None else f"{kind.name}_{number}",
-        "parameters": parameters,
+        "parameters": {name: value for name, value in parameters.items() if name in kind.parameters},
         "status": "notStarted",
         "updated": now(),
         "outcomes": [],

@@ -210,9 +210,9 @@ def _shorten(module, document, options, positions):
 
 ALWAYS = frozenset(("modelVersion", "loggingOptOut"))
 INDEXED = ALWAYS | {"stringIndexType"}
-CUSTOM = frozenset(("projectName", "deploymentName", "loggingOptOut", "stringIndexType"))
+CUSTOM = frozenset(("loggingOptOut", "stringIndexType"))
 OWN_MODEL = "it needs a model trained on your own labelled documents in your own Azure project"
-FILTERS = frozenset(("inclusionList", "exclusionList", "overlapPolicy", "inferenceOptions"))
+FILTERS = frozenset(("inclusionList", "exclusionList"))
 
 KINDS = {
     kind.name: kind
@@ -242,7 +242,7 @@ KINDS = {
             missing="it needs a knowledge base of the world's entities, and this machine has none",
         ),
         Kind(
-            "Healthcare", parameters=INDEXED | {"fhirVersion", "documentType"},
+            "Healthcare", parameters=INDEXED,
             missing="no openly licensed medical model is good enough to stand in for it",
         ),
         Kind(
