@@ -144,9 +144,9 @@ def problems(path: Path) -> list[str]:
     notebook = nbformat.read(path, 4)
     found, wrong = exercises_in(notebook)
     by_check = {exercise.at: exercise for exercise in found}
-    client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
-    )
+    place = {"metadata": {"path": str(path.parent)}}
+    quiet = ["--log-level=ERROR"]
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place, extra_arguments=quiet)
     with client.setup_kernel(env=environment()):
         for number, cell in enumerate(notebook.cells):
             if number in by_check:

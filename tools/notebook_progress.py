@@ -6,6 +6,7 @@ printing in the process that started them; ``user_properties`` of a report carry
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -15,6 +16,8 @@ try:
     import resource
 except ImportError:  # Windows has no such module; the CPU column stays empty there
     resource = None
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def child_seconds() -> float | None:
@@ -34,7 +37,7 @@ def pytest_runtest_call(item):
     error = getattr(result, "error", None)
     if error is not None:
         cell = result.nb.cells[error.failing_cell_index]
-        figures |= {"cell": error.failing_cell_index, "source": cell.source, "error": error.summary}
+        figures |= {"cell": error.failing_cell_index, "source": cell.source, "error": COLOUR.sub("", error.summary)}
     item.user_properties.append(("notebook", json.dumps(figures)))
 
 

@@ -89,10 +89,12 @@ def lay_out(stage: Path, around: str | None) -> list[Path]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a run: always the local Azure, whatever a ``.env`` says, for a build may cost nobody money."""
+    """The environment of a run: always the local Azure, whatever a ``.env`` says, for a build may cost nobody money;
+    and one of this checkout's own, so that no other course folder replaces the server in the middle of a run.
+    """
     unwanted = ("PYTHONDONTWRITEBYTECODE", "LOCAL_AZURE", "MPLBACKEND")
     env = {k: v for k, v in os.environ.items() if k not in unwanted and not k.startswith("PYTEST_")}
-    env |= {"LOCAL_AZURE_ALWAYS": "1", "PYTHONHASHSEED": "0"}
+    env |= {"LOCAL_AZURE_ALWAYS": "1", "LOCAL_AZURE_HOME": str(CACHE / "azure"), "PYTHONHASHSEED": "0"}
     path = [str(ROOT / "tools"), str(ROOT), env.get("PYTHONPATH", "")]
     return env | {"PYTHONPATH": os.pathsep.join(p for p in path if p)} | more
 
