@@ -4,6 +4,8 @@ What an engine finds is measured elsewhere (local_azure/engines/README.md). The 
 miss what is in them; what is tested is that it reaches the caller in the right place.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from azure.ai.textanalytics import (
     AbstractiveSummaryAction,
@@ -281,3 +283,25 @@ def test_unknown_language(sdk, version):
 def test_logging_opt_out_and_default_language(sdk):
     (found,) = sdk("analyze_sentiment", [PRAISE], disable_service_logs=True, language="en")
     assert found.sentiment == "positive"
+
+
+def test_callers_side_by_side_get_what_each_gets_alone(http):
+    """Eight threads, every kind mixed: the engines are shared by all of them."""
+    texts = [PRAISE, BLAME, MEETING, LETTER]
+    kinds = [
+        "LanguageDetection",
+        "SentimentAnalysis",
+        "KeyPhraseExtraction",
+        "EntityRecognition",
+        "PiiEntityRecognition",
+    ]
+
+    def ask(kind, text):
+        body = {"kind": kind, "analysisInput": {"documents": [{"id": "1", "text": text}]}}
+        return http("POST", "/language/:analyze-text?api-version=2023-04-01", json=body).json()
+
+    questions = [(kind, text) for text in texts for kind in kinds]
+    alone = [ask(*question) for question in questions]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda question: ask(*question), questions * 3))
+    assert together == alone * 3
