@@ -11,7 +11,7 @@ pytest_plugins = ("language_server",)
 CLIENTS = [pytest.param(client, id=client.package) for client in coverage.CLIENTS]
 TEXT = ["The new branch in Leeds is lovely, and the staff were very kind to us. We shall come again on Monday."]
 OWN = {"project_name": "p", "deployment_name": "d"}
-# What each operation of the Language client is called with besides the text; an operation that is not here fails the test.
+# What each operation of the Language client is called with besides the text. One that is not here fails the test.
 CALLS = {
     "analyze_sentiment": {},
     "begin_abstract_summary": {},
