@@ -59,8 +59,8 @@ def test_no_page_that_is_not_listed():
     assert built - generated == set(STEMS)
 
 
-@each_page()
-def test_links_arrive(page):
+def broken_links(page: Path) -> list[str]:
+    """Addresses on a page, within the site, at which there is no file or no such place."""
     broken = []
     for name, attribute in LINKS:
         for tag in soup(page).find_all(name):
@@ -74,16 +74,44 @@ def test_links_arrive(page):
                 broken.append(f"{tag.get(attribute)}: no such file")
             elif address.fragment and target.suffix == ".html" and unquote(address.fragment) not in anchors(target):
                 broken.append(f"{tag.get(attribute)}: no such place on that page")
-    assert not broken, "\n".join(broken)
+    return broken
+
+
+def wordless_pictures(part) -> list[str]:
+    """What is wrong with the alternative texts of the pictures in a part of a page."""
+    wrong = []
+    for image in part.find_all("img"):
+        alt = (image.get("alt") or "").strip()
+        if not alt:
+            wrong.append(f"no alt text: {image.get('src')}")
+        elif re.search(r"(^|/)_images/|\.(png|svg|jpe?g|gif)$", alt):
+            wrong.append(f"a file name as alt text: {alt}")
+        elif len(alt.split()) < 3:
+            wrong.append(f"alt text that says nothing: {alt}")
+    return wrong
+
+
+@each_page()
+def test_links_arrive(page):
+    assert broken_links(page) == []
 
 
 @each_page()
 def test_pictures_have_words(page):
-    for image in content(page).find_all("img"):
-        alt = (image.get("alt") or "").strip()
-        assert alt, f"no alt text: {image.get('src')}"
-        assert not re.search(r"(^|/)_images/|\.(png|svg|jpe?g|gif)$", alt), f"a file name as alt text: {alt}"
-        assert len(alt.split()) >= 3, f"alt text that says nothing: {alt!r}"
+    assert wordless_pictures(content(page)) == []
+
+
+def test_the_readers_above_find_what_is_wrong(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#here">x</a><a href="b.html#gone">x</a><a href="c.html">x</a><a href="#no">x</a>'
+        '<a href="https://example.org/none">x</a><img src="p.png" alt="../_images/p.png"><img src="p.png">'
+        '<img src="p.png" alt="plot"><img src="p.png" alt="A line that rises">'
+    )
+    (tmp_path / "b.html").write_text('<p id="here">x</p>')
+    (tmp_path / "p.png").write_bytes(b"")
+    page = tmp_path / "a.html"
+    assert [line.split(":")[0] for line in broken_links(page)] == ["b.html#gone", "c.html", "#no"]
+    assert len(wordless_pictures(soup(page))) == 3
 
 
 @each_page()
