@@ -180,7 +180,7 @@ def test_outputs_are_reused_until_something_changes(small_project, changed):
     stage = small_project / "stage"
     around = run_notebooks.surroundings()
     assert [p.name for p in run_notebooks.lay_out(stage, around)] == ["01-a.ipynb"]
-    keep = run_notebooks.kept(small_project / "notebooks" / "01-a.ipynb", around)
+    keep = run_notebooks.kept("01-a", (small_project / "notebooks" / "01-a.ipynb").read_bytes(), around)
     keep.parent.mkdir()
     keep.write_text("executed")
     assert run_notebooks.lay_out(stage, run_notebooks.surroundings()) == []

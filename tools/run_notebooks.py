@@ -20,6 +20,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from filelock import FileLock
+
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 STAGE = CACHE / "book"
@@ -56,10 +58,9 @@ def surroundings() -> str:
     return digest.hexdigest()
 
 
-def kept(notebook: Path, around: str) -> Path:
-    """Where the outputs of this state of the notebook are kept."""
-    digest = hashlib.sha256(notebook.read_bytes() + around.encode()).hexdigest()[:20]
-    return EXECUTED / f"{notebook.stem}.{digest}.ipynb"
+def kept(stem: str, content: bytes, around: str) -> Path:
+    """Where the outputs of a notebook with that content, in those surroundings, are kept."""
+    return EXECUTED / f"{stem}.{hashlib.sha256(content + around.encode()).hexdigest()[:20]}.ipynb"
 
 
 def put(content: bytes, target: Path) -> None:
@@ -75,13 +76,14 @@ def lay_out(stage: Path, around: str | None) -> list[Path]:
     for source in sources():
         target = stage / source.relative_to(ROOT)
         wanted.add(target)
+        content = source.read_bytes()
         if source.suffix == ".ipynb":
-            outputs = kept(source, around) if around else None
+            outputs = kept(source.stem, content, around) if around else None
             if outputs is None or not outputs.is_file():
                 to_run.append(target)
             else:
-                source = outputs
-        put(source.read_bytes(), target)
+                content = outputs.read_bytes()
+        put(content, target)
     for path in files_under(stage):
         if path not in wanted:
             path.unlink()
@@ -155,6 +157,7 @@ def run(names: list[str] | None = None, *, fresh: bool = False, junit: Path | No
     print(
         f"Running {len(to_run)} notebooks" + (f"; {reused} are up to date" if reused and not names else ""), flush=True
     )
+    places = {path: kept(path.stem, path.read_bytes(), around) for path in to_run}  # before outputs are written into it
     result = execute(to_run, junit=junit)
     failed = {failure["notebook"] for failure in result["failures"]}
     EXECUTED.mkdir(parents=True, exist_ok=True)
@@ -162,7 +165,7 @@ def run(names: list[str] | None = None, *, fresh: bool = False, junit: Path | No
         if path.stem in result["figures"] and path.stem not in failed:
             for old in EXECUTED.glob(f"{path.stem}.*.ipynb"):
                 old.unlink()
-            shutil.copyfile(path, kept(ROOT / path.relative_to(STAGE), around))
+            shutil.copyfile(path, places[path])
     for failure in result["failures"]:
         print(explain(failure))
     return 1 if failed or len(result["figures"]) < len(to_run) else 0
@@ -245,6 +248,12 @@ def verify() -> int:
     return 1 if found else 0
 
 
+def alone() -> FileLock:
+    """A lock: two builds of one checkout would write into the same folders."""
+    CACHE.mkdir(exist_ok=True)
+    return FileLock(CACHE / "building.lock")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="notebooks to run, by stem; none means all that are out of date")
@@ -255,7 +264,8 @@ def main() -> int:
     unknown = set(args.names) - {p.stem for p in notebooks()}
     if unknown:
         parser.error(f"no such notebook: {', '.join(sorted(unknown))}")
-    return verify() if args.verify else run(args.names, fresh=args.fresh, junit=args.junit)
+    with alone():
+        return verify() if args.verify else run(args.names, fresh=args.fresh, junit=args.junit)
 
 
 if __name__ == "__main__":
