@@ -212,8 +212,9 @@ def second_run() -> dict:
     where the system permits. Returns ``failures``, ``figures``, ``offline`` and ``left_behind`` (files it created).
     """
     shutil.rmtree(SECOND, ignore_errors=True)
-    paths = lay_out(SECOND, None)
+    shutil.copytree(STAGE, SECOND)  # the sources of the first run, even when somebody has edited theirs since
     before = set(files_under(SECOND))
+    paths = sorted((SECOND / "notebooks").glob("**/*.ipynb"))
     prefix = offline()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         env = environment(PYTHONHASHSEED="4242", LOCAL_AZURE_HOME=home)
