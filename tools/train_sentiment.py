@@ -1,8 +1,9 @@
 """Train the sentiment classifier: `python tools/train_sentiment.py`.
 
-Reads the labelled sentences in local_azure/engines/training/, embeds them, fits a logistic regression on the training
-set, chooses its strength and calibrates its confidence (one temperature) on the development set, and writes
-local_azure/engines/sentiment_weights.npz. Never reads tests/data/ or data/: those measure the result.
+Reads the labelled sentences in local_azure/engines/training/, embeds them, and fits a logistic regression. Its strength
+and the temperature that calibrates its confidence are those with the smallest loss on the development set; the weights
+that are kept come from both sets together, and go to local_azure/engines/sentiment_weights.npz. Never reads tests/data/
+or data/: those measure the result.
 """
 
 import csv
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from local_azure.engines import embeddings  # noqa: E402
 
 FOLDER = ROOT / "local_azure" / "engines" / "training"
+TARGET = FOLDER.parent / "sentiment_weights.npz"
 LABELS = ("negative", "neutral", "positive")
 
 
@@ -25,9 +27,12 @@ def read(name: str) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Embeddings (n, 512) and class numbers (n,) of one file."""
     with (FOLDER / name).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return embeddings.embed([row["text"] for row in rows]), numpy.array(
-        [LABELS.index(row["sentiment"]) for row in rows]
-    )
+    labels = [LABELS.index(row["sentiment"]) for row in rows]
+    return embeddings.embed([row["text"] for row in rows]), numpy.array(labels)
+
+
+def fit(vectors: numpy.ndarray, labels: numpy.ndarray, strength: float) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=1000, class_weight="balanced").fit(vectors, labels)
 
 
 def loss(logits: numpy.ndarray, labels: numpy.ndarray) -> float:
@@ -39,26 +44,24 @@ def loss(logits: numpy.ndarray, labels: numpy.ndarray) -> float:
 def main() -> None:
     train, train_labels = read("sentiment_train.csv")
     dev, dev_labels = read("sentiment_dev.csv")
-    best = None
+    results = []
     for strength in (0.3, 1, 3, 10, 30):
-        model = LogisticRegression(C=strength, max_iter=1000, class_weight="balanced").fit(train, train_labels)
-        logits = dev @ model.coef_.T + model.intercept_
-        temperature = min(numpy.arange(0.3, 4, 0.05), key=lambda t, logits=logits: loss(logits / t, dev_labels))
-        result = loss(logits / temperature, dev_labels)
-        accuracy = numpy.mean(logits.argmax(axis=1) == dev_labels)
-        print(f"C={strength:<4} temperature={temperature:.2f} dev loss={result:.4f} dev accuracy={accuracy:.3f}")
-        if best is None or result < best[0]:
-            best = (result, strength, temperature, model)
-    _, strength, temperature, model = best
-    target = FOLDER.parent / "sentiment_weights.npz"
+        logits = fit(train, train_labels, strength).decision_function(dev)
+        temperatures = numpy.arange(0.3, 4, 0.05)
+        temperature = min(temperatures, key=lambda t, logits=logits: loss(logits / t, dev_labels))
+        accuracy = float(numpy.mean(logits.argmax(axis=1) == dev_labels))
+        results.append((loss(logits / temperature, dev_labels), strength, float(temperature)))
+        print(f"strength {strength:<4} temperature {temperature:.2f} loss {results[-1][0]:.4f} accuracy {accuracy:.3f}")
+    _, strength, temperature = min(results)
+    labels = numpy.concatenate([train_labels, dev_labels])
+    model = fit(numpy.concatenate([train, dev]), labels, strength)
     numpy.savez_compressed(
-        target,
+        TARGET,
         weights=(model.coef_.T / temperature).astype(numpy.float32),
         bias=(model.intercept_ / temperature).astype(numpy.float32),
     )
-    print(
-        f"kept C={strength}, temperature {temperature:.2f}: {target.relative_to(ROOT)}, {target.stat().st_size} bytes"
-    )
+    print(f"kept strength {strength}, temperature {temperature:.2f}, from {len(labels)} sentences:")
+    print(f"{TARGET.relative_to(ROOT)}, {TARGET.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

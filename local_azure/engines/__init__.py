@@ -27,3 +27,8 @@ class Span:
 
     def of(self, text: str) -> str:
         return text[self.start : self.start + self.length]
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a string: how the engines write their word lists."""
+    return frozenset(text.split())

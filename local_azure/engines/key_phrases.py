@@ -8,38 +8,19 @@ import re
 from collections import Counter
 from functools import cache
 
-from . import Engine, parsing, sentences
+from . import Engine, parsing, sentences, words
 
 ENGINE = Engine(
     name="key-phrases",
     version="1",
-    languages=frozenset({"en", "es", "fr", "de", "pt", "it", "nl"}),
+    languages=words("en es fr de pt it nl"),
     source="our ranking of noun phrases; English grammar from " + parsing.SOURCE + "; stop words from spaCy",
     licence="MIT",
 )
 _LONGEST = 5  # words in a phrase
 _WORD = re.compile(r"[^\W_]+(?:[-'’.&][^\W_]+)*")
-_SMALL_TALK = frozenset(
-    [
-        "hi",
-        "hello",
-        "hey",
-        "thanks",
-        "thank",
-        "please",
-        "regards",
-        "sir",
-        "madam",
-        "dear",
-        "lot",
-        "lots",
-        "thing",
-        "things",
-        "way",
-        "bit",
-        "one",
-        "ones",
-    ]
+_SMALL_TALK = words(
+    """hi hello hey thanks thank please regards sir madam dear lot lots thing things way bit one ones"""
 )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 
-from . import Engine
+from . import Engine, words
 
 ENGINE = Engine(
     name="py3langid",
@@ -59,43 +59,8 @@ _NAMES = {
 _PART_OF = {"ary": "ar", "arz": "ar", "yue": "zh", "wuu": "zh", "grc": "el", "hbo": "he", "uzs": "uz", "sdh": "ku",
             "pcm": "en", "gug": "qu"}  # fmt: skip
 
-_MOST_WRITTEN = frozenset(
-    ["ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "uk", "zh"]
-)
-_WIDELY_WRITTEN = frozenset(
-    [
-        "bg",
-        "bn",
-        "ca",
-        "cs",
-        "da",
-        "el",
-        "et",
-        "fa",
-        "fi",
-        "he",
-        "hr",
-        "hu",
-        "id",
-        "lt",
-        "lv",
-        "ms",
-        "no",
-        "ro",
-        "sk",
-        "sl",
-        "sq",
-        "sr",
-        "sv",
-        "sw",
-        "ta",
-        "te",
-        "th",
-        "tl",
-        "ur",
-        "vi",
-    ]
-)
+_MOST_WRITTEN = words("ar de en es fr hi it ja ko nl pl pt ru tr uk zh")
+_WIDELY_WRITTEN = words("""bg bn ca cs da el et fa fi he hr hu id lt lv ms no ro sk sl sq sr sv sw ta te th tl ur vi""")
 _HINT = 4.0  # how many times likelier a language of the caller's country is
 
 _COUNTRIES = {
@@ -118,51 +83,9 @@ _SIMPLIFIED = (
     frozenset("们个这来时会说国学对开关问题体点当经过还后从发东车长门见书买卖爱钱银账号请谢欢语话写读听吗么给")
     - _TRADITIONAL
 )
-_NOT_LATIN = frozenset(
-    [
-        "am",
-        "ar",
-        "as",
-        "ba",
-        "be",
-        "bg",
-        "bn",
-        "el",
-        "fa",
-        "gu",
-        "he",
-        "hi",
-        "hy",
-        "ja",
-        "ka",
-        "kk",
-        "km",
-        "kn",
-        "ko",
-        "ky",
-        "lo",
-        "mk",
-        "ml",
-        "mn",
-        "mr",
-        "my",
-        "ne",
-        "or",
-        "pa",
-        "ps",
-        "ru",
-        "sa",
-        "si",
-        "ta",
-        "te",
-        "tg",
-        "th",
-        "tt",
-        "ug",
-        "uk",
-        "ur",
-        "zh",
-    ]
+_NOT_LATIN = words(
+    """am ar as ba be bg bn el fa gu he hi hy ja ka kk km kn ko ky lo mk ml mn mr my ne or pa ps ru sa si ta te tg th
+    tt ug uk ur zh"""
 )
 # Words that stand alone in a chat and are too short for byte n-grams.
 _GREETINGS = {

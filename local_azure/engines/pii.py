@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 
-from . import Engine, Span, entities, parsing, patterns
+from . import Engine, Span, entities, parsing, patterns, words
 from .entities import Entity
 
 ENGINE = Engine(
     name="presidio-pii",
     version=version("presidio-analyzer"),
-    languages=frozenset({"en", "es", "fr", "de", "pt", "it"}),
+    languages=words("en es fr de pt it"),
     source="patterns and check digits of presidio-analyzer (PyPI); names from " + parsing.SOURCE,
     licence="MIT",
 )
@@ -40,28 +40,62 @@ _NUMBERS = (
     _Number("CreditCardNumber", recognizer="CreditCardRecognizer"),
     _Number("InternationalBankingAccountNumber", recognizer="IbanRecognizer"),
     _Number("USSocialSecurityNumber", pattern=r"(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}"),
-    _Number("USSocialSecurityNumber", pattern=r"(?!000|666|9\d\d)\d{9}|(?!000|666|9\d\d)\d{3} \d\d \d{4}",
-            near="ssn|social security"),
+    _Number(
+        "USSocialSecurityNumber",
+        pattern=r"(?!000|666|9\d\d)(?:\d{9}|\d{3} \d\d \d{4})",
+        near="ssn|social security",
+    ),
     _Number("USIndividualTaxpayerIdentification", recognizer="UsItinRecognizer", near="itin|taxpayer|tax id"),
-    _Number("UKNationalInsuranceNumber", pattern=r"(?!BG|GB|NK|KN|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]"),
+    _Number(
+        "UKNationalInsuranceNumber",
+        pattern=r"(?!BG|GB|NK|KN|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?\d\d){3} ?[A-D]",
+    ),
     _Number("UKNationalHealthNumber", recognizer="NhsRecognizer", near="nhs|national health|patient"),
-    _Number("UKDriversLicenseNumber", pattern=r"[A-Z9]{5}\d[0156]\d[0-3]\d\d[A-Z9]{2}\d[A-Z]{2}", near="driv|licen[cs]e"),
-    _Number("USUKPassportNumber", pattern=r"[A-Z]?\d{8,9}", near="passport|pasaporte|passeport|reisepass|passaporte|passaporto"),
-    _Number("USDriversLicenseNumber", pattern=r"[A-Z]\d{6,8}|[A-Z]\d{12,13}", near="driver'?s? licen[cs]e|driving licen[cs]e"),
+    _Number(
+        "UKDriversLicenseNumber",
+        pattern=r"[A-Z9]{5}\d[0156]\d[0-3]\d\d[A-Z9]{2}\d[A-Z]{2}",
+        near="driv|licen[cs]e",
+    ),
+    _Number(
+        "USUKPassportNumber",
+        pattern=r"[A-Z]?\d{8,9}",
+        near="passport|pasaporte|passeport|reisepass|passaporte|passaporto",
+    ),
+    _Number(
+        "USDriversLicenseNumber",
+        pattern=r"[A-Z]\d{6,8}|[A-Z]\d{12,13}",
+        near="driver'?s? licen[cs]e|driving licen[cs]e",
+    ),
     _Number("ABARoutingNumber", pattern=r"\d{9}", near="routing|aba", check="_aba"),
-    _Number("SWIFTCode", pattern=r"[A-Z]{4}(?:AD|AE|AT|AU|BE|BR|CA|CH|CN|CZ|DE|DK|ES|FI|FR|GB|GR|HK|IE|IN|IT|JP|LU|MX|NL|NO|PL|PT|SE|SG|US|ZA)[A-Z0-9]{2}(?:[A-Z0-9]{3})?",
-            near="swift|bic"),
-    _Number("USBankAccountNumber", pattern=r"\d{8,17}", languages="en",
-            near=r"account|acct|a/c"),
+    _Number(
+        "SWIFTCode",
+        pattern=r"[A-Z]{4}(?:A[DETU]|B[ER]|C[AHNZ]|D[EK]|ES|F[IR]|G[BR]|HK|I[ENT]|JP|LU|MX|N[LO]|P[LT]|S[EG]|US|ZA)"
+        r"[A-Z0-9]{2}(?:[A-Z0-9]{3})?",
+        near="swift|bic",
+    ),
+    _Number("USBankAccountNumber", pattern=r"\d{8,17}", languages="en", near="account|acct|a/c"),
     _Number("CASocialInsuranceNumber", recognizer="CaSinRecognizer", near="sin|social insurance"),
-    _Number("ESDNI", pattern=r"\d{8}[ -]?[A-HJ-NP-TV-Z]|[XYZ]\d{7}[ -]?[A-HJ-NP-TV-Z]", check="_spanish"),
-    _Number("FRSocialSecurityNumber", pattern=r"[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d[\dAB] ?\d{3} ?\d{3} ?\d\d", check="_french"),
+    _Number("ESDNI", pattern=r"(?:\d{8}|[XYZ]\d{7})[ -]?[A-HJ-NP-TV-Z]", check="_spanish"),
+    _Number(
+        "FRSocialSecurityNumber",
+        pattern=r"[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d[\dAB] ?\d{3} ?\d{3} ?\d\d",
+        check="_french",
+    ),
     _Number("DETaxIdentificationNumber", recognizer="DeTaxIdRecognizer", near="steuer|tax|idnr|identifikation"),
-    _Number("DEIdentityCardNumber", pattern=r"[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8}", near="ausweis|personalausweis|identity card"),
+    _Number(
+        "DEIdentityCardNumber",
+        pattern=r"[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8}",
+        near="ausweis|personalausweis|identity card",
+    ),
     _Number("ITFiscalCode", recognizer="ItFiscalCodeRecognizer"),
-    _Number("PTTaxIdentificationNumber", pattern=r"[12356789]\d{2} ?\d{3} ?\d{3}", near="nif|contribuinte|fiscal", check="_portuguese"),
+    _Number(
+        "PTTaxIdentificationNumber",
+        pattern=r"[12356789]\d{2} ?\d{3} ?\d{3}",
+        near="nif|contribuinte|fiscal",
+        check="_portuguese",
+    ),
     _Number("BRCPFNumber", pattern=r"\d{3}\.?\d{3}\.?\d{3}-?\d{2}", check="_cpf", near="cpf|cadastro"),
-)  # fmt: skip
+)
 
 _SHAPES = ("Email", "URL", "IPAddress", "PhoneNumber", "Address", "Date", "Age")
 _NAMES = ("Person", "PersonType", "Organization")
@@ -72,12 +106,20 @@ DEFAULT_CATEGORIES = CATEGORIES
 PHI_CATEGORIES = CATEGORIES - {"PersonType", "SWIFTCode", "ABARoutingNumber"}
 
 _WINDOW = 48  # characters before a number in which the word that explains it is looked for
+_MONTH = (
+    "(?:jan|feb|fev|fév|mar|mär|apr|abr|avr|may|mai|maj|mayo|jun|juin|jul|juil|aug|ago|août|sep|set|oct|okt|out|ott"
+    r"|nov|dec|dez|dic|déc|gen|giu|lug|ene)[^\W\d_]*"
+)
+_YEAR = r"(?:19|20)\d\d"
 _DATE = re.compile(
-    r"\b\d{1,2}[/.-]\d{1,2}[/.-](?:19|20)?\d\d\b|\b(?:19|20)\d\d-\d\d-\d\d\b"
-    r"|\b\d{1,2}(?:st|nd|rd|th|er|º|\.)? (?:de |d')?(?:jan|feb|fev|fév|mar|mär|apr|abr|avr|may|mai|maj|mayo|jun|juin|jul|juil|aug|ago|août"
-    r"|sep|set|oct|okt|out|ott|nov|dec|dez|dic|déc|gen|giu|lug|ene)\w*(?: (?:de )?(?:19|20)\d\d)?\b"
-    r"|\b(?:january|february|march|april|may|june|july|august|september|october|november|december) \d{1,2}(?:st|nd|rd|th)?(?:,? (?:19|20)\d\d)?\b",
-    re.IGNORECASE,
+    rf"""
+    \b\d{{1,2}}[/.-]\d{{1,2}}[/.-](?:19|20)?\d\d\b            # 12/04/1961
+    | \b{_YEAR}-\d\d-\d\d\b                                   # 1961-04-12
+    | \b\d{{1,2}}(?:st|nd|rd|th|er|º|\.)?[ ](?:de[ ]|d'|of[ ])?{_MONTH}(?:[ ](?:de[ ])?{_YEAR})?\b
+    | \b(?:january|february|march|april|may|june|july|august|september|october|november|december)
+      [ ]\d{{1,2}}(?:st|nd|rd|th)?(?:,?[ ]{_YEAR})?\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _AGE = re.compile(
     r"\b\d{1,3}[ -]years?[ -]old\b|\baged? \d{1,3}\b|\b\d{1,3} (?:años|ans|jahre alt|anos|anni)\b"
@@ -86,23 +128,34 @@ _AGE = re.compile(
 )
 _CAPITAL = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’-])+"
 _ADDRESS = re.compile(
-    # 12 Rose Lane, London N1 4AB · 221B Baker Street
-    rf"\b\d{{1,5}}[A-Za-z]?,? (?:{_CAPITAL} ){{1,3}}(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Close|Court|Ct|Way|"
-    rf"Square|Place|Pl|Terrace|Crescent|Gardens|Boulevard|Blvd|Row|Hill|Grove|Park)\b\.?"
-    rf"(?:,? (?:{_CAPITAL})(?: {_CAPITAL})?)?(?:,? (?:[A-Z]{{1,2}}\d[A-Z\d]? ?\d[A-Z]{{2}}|[A-Z]{{2}} \d{{5}}))?"
-    # rue de la Paix 5, 12 rue Victor Hugo, 75002 Paris · Calle Mayor 4 · Hauptstraße 7, 10115 Berlin · Via Roma 3
-    rf"|\b(?:\d{{1,4}}(?: bis| ter)?,? )?(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Cc]hemin|[Pp]lace) (?:de |du |des |la |le |les |l['’]|d['’])*"
-    rf"{_CAPITAL}(?: {_CAPITAL})*(?:,? \d{{5}} {_CAPITAL})?"
-    rf"|\b(?:[Cc]alle|C/|[Aa]venida|[Aa]vda\.?|[Pp]laza|[Pp]aseo|[Rr]ua|[Tt]ravessa|[Pp]raça|[Vv]ia|[Vv]iale|[Cc]orso|[Pp]iazza) ?"
-    rf"(?:de |del |da |do |das |dos |la |las |los |el |di |della |dei )*{_CAPITAL}(?: (?:de |da |do )?{_CAPITAL})*,? (?:n\.?[ºo°] ?)?\d{{1,4}}"
-    rf"(?:,? \d{{4,5}}(?:-\d{{3}})? {_CAPITAL})?"
-    rf"|\b[A-ZÄÖÜ][\wäöüß-]*(?:straße|strasse|str\.|weg|gasse|allee|platz) \d{{1,4}} ?[a-z]?\b(?:,? \d{{5}} {_CAPITAL})?"
+    rf"""
+    \b\d{{1,5}}[A-Za-z]?,?[ ](?:{_CAPITAL}[ ]){{1,3}}              # 12 Rose Lane, London N1 4AB
+      (?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Close|Court|Ct|Way|Square|Place|Pl|Terrace|Crescent|Gardens
+        |Boulevard|Blvd|Row|Hill|Grove|Park)\b\.?
+      (?:,?[ ]{_CAPITAL}(?:[ ]{_CAPITAL})?)?
+      (?:,?[ ](?:[A-Z]{{1,2}}\d[A-Z\d]?[ ]?\d[A-Z]{{2}}|[A-Z]{{2}}[ ]\d{{5}}))?
+    | \b(?:\d{{1,4}}(?:[ ]bis|[ ]ter)?,?[ ])                       # 12 rue Victor Hugo, 75002 Paris
+      (?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Cc]hemin|[Pp]lace|[Qq]uai)[ ]
+      (?:de[ ]|du[ ]|des[ ]|la[ ]|le[ ]|les[ ]|l['’]|d['’])*
+      {_CAPITAL}(?:[ ]{_CAPITAL})*(?:,?[ ]\d{{5}}[ ]{_CAPITAL})?
+    | \b(?:[Cc]alle|C/|[Aa]venida|[Aa]vda\.?|[Pp]laza|[Pp]aseo|[Rr]ua|[Tt]ravessa|[Pp]raça|[Vv]ia|[Vv]iale|[Cc]orso
+        |[Pp]iazza)[ ]?(?:de[ ]|del[ ]|da[ ]|do[ ]|das[ ]|dos[ ]|la[ ]|las[ ]|los[ ]|el[ ]|di[ ]|della[ ]|dei[ ])*
+      {_CAPITAL}(?:[ ](?:de[ ]|da[ ]|do[ ])?{_CAPITAL})*,?[ ](?:n\.?[ºo°][ ]?)?\d{{1,4}}      # Calle Mayor 4
+      (?:,?[ ]\d{{4,5}}(?:-\d{{3}})?[ ]{_CAPITAL})?
+    | \b[A-ZÄÖÜ][^\W\d_]*(?:straße|strasse|str\.|weg|gasse|allee|platz)[ ]\d{{1,4}}[ ]?[a-z]?\b   # Hauptstraße 7
+      (?:,?[ ]\d{{5}}[ ]{_CAPITAL})?
+    """,
+    re.VERBOSE,
 )
-# Where only patterns see names: what people write when they give their own.
+# Where only patterns see names: what people write when they give their own, and titles.
 _INTRODUCED = re.compile(
-    rf"(?:\b[Mm]e llamo|\b[Mm]i nombre es|\b[Jj]e m['’]appelle|\b[Mm]on nom est|\b[Ii]ch heiße|\b[Mm]ein Name ist|\b[Cc]hamo-me"
-    rf"|\b[Oo] meu nome é|\b[Mm]i chiamo|\b[Mm]y name is|\bMr\.?|\bMrs\.?|\bMs\.?|\bDr\.?|\bHerrn?|\bFrau|\bSra?\.?|\bMme"
-    rf"|\bM\.|\bSig\.?(?:ra)?) (?P<name>{_CAPITAL}(?: (?:de |da |van |von |di )?{_CAPITAL}){{0,3}})"
+    rf"""
+    (?: \b[Mm]e[ ]llamo | \b[Mm]i[ ]nombre[ ]es | \b[Jj]e[ ]m['’]appelle | \b[Mm]on[ ]nom[ ]est | \b[Ii]ch[ ]heiße
+      | \b[Mm]ein[ ]Name[ ]ist | \b[Cc]hamo-me | \b[Oo][ ]meu[ ]nome[ ]é | \b[Mm]i[ ]chiamo | \b[Mm]y[ ]name[ ]is
+      | \bMr\.? | \bMrs\.? | \bMs\.? | \bDr\.? | \bHerrn? | \bFrau | \bSra?\. | \bMme | \bM\. | \bSig\.(?:ra)? )
+    [ ](?P<name>{_CAPITAL}(?:[ ](?:de[ ]|da[ ]|van[ ]|von[ ]|di[ ])?{_CAPITAL}){{0,3}})
+    """,
+    re.VERBOSE,
 )
 _loading = threading.Lock()
 
@@ -145,8 +198,15 @@ def _people(text: str, language: str) -> list[Entity]:
         found.append(Entity(Span(match.start("name"), len(match["name"])), "Person", None, 0.8))
     if language in entities.ENGINE.languages:
         named = [e for e in entities.recognize(text, language) if e.category in _NAMES]
-        found = named + found
+        found = [e for e in named if not _part_of_number(text, e)] + found
     return found
+
+
+def _part_of_number(text: str, entity: Entity) -> bool:
+    """The recogniser's favourite mistakes: "IBAN GB33…" or "NHS" in "NHS number" as an organisation."""
+    words, after = entity.span.of(text), text[entity.span.start + entity.span.length :]
+    label = words.isupper() and re.match(r" (?:number|no\.?|card|code)\b", after, re.IGNORECASE)
+    return entity.category in ("Organization", "Person") and bool(label or sum(map(str.isdigit, words)) >= 4)
 
 
 def _numbers(text: str, language: str) -> list[Entity]:

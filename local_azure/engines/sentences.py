@@ -6,96 +6,18 @@ People who chat begin sentences with small letters and hang an emoji after the f
 
 import re
 
-from . import Span
+from . import Span, words
 
 # Abbreviations of the six languages of the sentiment engine, without their last full stop. The first never end a
 # sentence; the second do not before a number; the third end one when a capital follows.
-_WITH_NAME = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "rev",
-        "mt",
-        "sgt",
-        "capt",
-        "vs",
-        "e.g",
-        "i.e",
-        "cf",
-        "approx",
-        "sr",
-        "sra",
-        "srta",
-        "dra",
-        "dña",
-        "ud",
-        "p.ej",
-        "avda",
-        "mme",
-        "mlle",
-        "mgr",
-        "bd",
-        "réf",
-        "hr",
-        "fr",
-        "z.b",
-        "d.h",
-        "u.a",
-        "ggf",
-        "bspw",
-        "bzw",
-        "vgl",
-        "inkl",
-        "zzgl",
-        "sig",
-        "dott",
-        "egr",
-        "spett",
-        "p.es",
-        "exmo",
-        "exma",
-        "ex.mo",
-    ]
+_WITH_NAME = words(
+    """mr mrs ms dr prof rev mt sgt capt vs e.g i.e cf approx sr sra srta dra dña ud p.ej avda mme mlle mgr bd réf hr
+    fr z.b d.h u.a ggf bspw bzw vgl inkl zzgl sig dott egr spett p.es exmo exma ex.mo"""
 )
-_WITH_NUMBER = frozenset(
-    ["no", "nos", "nr", "núm", "n.º", "pág", "p", "pp", "art", "abs", "tel", "fig", "vol", "ref", "ext", "apt"]
-)
-_MAY_END = frozenset(
-    [
-        "a.m",
-        "p.m",
-        "u.s",
-        "u.k",
-        "etc",
-        "usw",
-        "ecc",
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "st",
-        "ave",
-        "dept",
-        "est",
-        "evtl",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "okt",
-        "nov",
-        "dec",
-        "dez",
-    ]
+_WITH_NUMBER = words("no nos nr núm n.º pág p pp art abs tel fig vol ref ext apt")
+_MAY_END = words(
+    """a.m p.m u.s u.k etc usw ecc inc ltd co corp st ave dept est evtl jan feb mar apr jun jul aug sep sept oct okt
+    nov dec dez"""
 )
 _EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\u2764\ufe0f\u200d\U0001f3fb-\U0001f3ff]"
 _END = re.compile(

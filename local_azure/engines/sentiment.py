@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import Engine, Span, embeddings, parsing, sentences
+from . import Engine, Span, embeddings, parsing, sentences, words
 
 if TYPE_CHECKING:
     import numpy
@@ -22,7 +22,7 @@ ENGINE = Engine(
     source="logistic regression of this project over " + embeddings.ENGINE.source,
     licence="MIT (our weights), CC BY 4.0 (our training sentences), Apache-2.0 (encoder)",
 )
-OPINION_LANGUAGES = frozenset({"en"})
+OPINION_LANGUAGES = words("en")
 _LABELS = ("negative", "neutral", "positive")  # the order of the weights' columns
 
 
@@ -136,58 +136,49 @@ def _average(spans: list[Span], scores: list[Scores]) -> Scores:
 
 # Opinions: (target, assessment) pairs in the parse of an English sentence.
 
-_NOT_TARGETS = frozenset(
-    [
-        "i",
-        "you",
-        "he",
-        "she",
-        "we",
-        "they",
-        "me",
-        "him",
-        "us",
-        "them",
-        "this",
-        "that",
-        "it",
-        "who",
-        "which",
-        "what",
-        "there",
-    ]
-)
+_NOT_TARGETS = words("i you he she we they me him us them this that it who which what there")
 
 
 def _targets(sentence: str, offset: int) -> list[Target]:
     document = parsing.parse(sentence)
     pairs: dict[int, tuple[Span, list[tuple[Span, str, bool]]]] = {}
-    for target, assessment, negated in _pairs(document):
+    for target, opinion, negated in _pairs(document):
         span = _phrase(target, {"compound", "nmod"}, document)
-        said = _phrase(assessment, {"compound", "prt"}, document)
-        if span.start <= said.start < span.start + span.length:
-            continue
-        wording = f"{'not ' if negated else ''}{said.of(sentence)}"
-        pairs.setdefault(target.i, (span, []))[1].append((said, wording, negated))
+        place = Span(opinion.idx, len(opinion))
+        if not span.start <= place.start < span.start + span.length:
+            said = pairs.setdefault(target.i, (span, []))[1]
+            if (place, _frame(opinion), negated) not in said:
+                said.append((place, _frame(opinion), negated))
     found = []
     for span, said in pairs.values():
         assessments = []
-        for place, wording, negated in said:
-            # A lone adjective is too little for the encoder: it sees it said of the target.
-            scores = classify([f"The {span.of(sentence).lower()} is {wording.lower()}."])[0]
-            if scores.label() != "neutral":
-                scores = _two_sided(scores)
+        scored = classify([frame for _, frame, _ in said])
+        for (place, _, negated), scores in zip(said, scored, strict=True):
+            if scores.label() != "neutral":  # "the second card" judges nothing
+                scores = _two_sided(scores, negated)
                 assessments.append(Assessment(_move(place, offset), scores.label(), scores, negated))
         if assessments:
             mean = sum(a.scores.positive for a in assessments) / len(assessments)
             scores = Scores(round(mean, 2), 0.0, round(1 - mean, 2))
             labels = {a.label for a in assessments}
-            found.append(Target(_move(span, offset), "mixed" if len(labels) > 1 else labels.pop(), scores, assessments))
+            label = "mixed" if len(labels) > 1 else labels.pop()
+            found.append(Target(_move(span, offset), label, scores, assessments))
     return found
 
 
-def _two_sided(scores: Scores) -> Scores:
+def _frame(opinion: "Token") -> str:
+    """The opinion word in a tiny sentence: alone it is too little for the encoder, with its noun the noun decides."""
+    if opinion.lemma_.lower() in _FEELING:
+        return f"I {opinion.lemma_.lower()} it."
+    if opinion.lemma_.lower() in _FAILING:
+        return f"It {opinion.lower_}."
+    return f"So {opinion.lower_}."
+
+
+def _two_sided(scores: Scores, negated: bool) -> Scores:
+    """Without the neutral share; a negated opinion counts the other way round."""
     positive = round(scores.positive / (scores.positive + scores.negative), 2)
+    positive = round(1 - positive, 2) if negated else positive
     return Scores(positive, 0.0, round(1 - positive, 2))
 
 
@@ -200,7 +191,7 @@ def _pairs(document: "Doc"):
     for token in document:
         if token.pos_ in ("NOUN", "PROPN"):
             for child in token.children:
-                if child.dep_ == "amod" and child.pos_ in ("ADJ", "VERB"):
+                if child.dep_ == "amod" and child.pos_ == "ADJ" and child.lower_ not in _RELATIONAL:
                     for word in (child, *child.conjuncts):
                         yield token, word, _negated(word) or any(c.lower_ == "no" for c in token.children)
         if token.dep_ in ("acomp", "attr", "oprd") and token.head.pos_ in ("AUX", "VERB"):
@@ -221,42 +212,16 @@ def _pairs(document: "Doc"):
                     yield subject, token, _negated(token)
 
 
-_FEELING = frozenset(
-    [
-        "love",
-        "like",
-        "enjoy",
-        "adore",
-        "hate",
-        "dislike",
-        "appreciate",
-        "recommend",
-        "despise",
-        "loathe",
-        "admire",
-        "detest",
-        "praise",
-        "regret",
-    ]
+# Adjectives that say which one, not how good.
+_RELATIONAL = words(
+    """mobile online digital new old other same next last first second third current previous monthly weekly daily
+    annual personal financial medical national local international public private main whole more many much few
+    several such own different available possible due"""
 )
-_FAILING = frozenset(
-    [
-        "crash",
-        "fail",
-        "freeze",
-        "break",
-        "suck",
-        "rock",
-        "work",
-        "disappoint",
-        "impress",
-        "hang",
-        "lag",
-        "stink",
-        "delight",
-        "shine",
-    ]
+_FEELING = words(
+    """love like enjoy adore hate dislike appreciate recommend despise loathe admire detest praise regret"""
 )
+_FAILING = words("""crash fail freeze break suck rock work disappoint impress hang lag stink delight shine""")
 
 
 def _adjectives(noun: "Token"):

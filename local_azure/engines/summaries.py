@@ -7,7 +7,7 @@ never writes a word that is not in the text; Azure's service does, so expect its
 import re
 from dataclasses import dataclass
 
-from . import Engine, Span, embeddings, parsing, sentences
+from . import Engine, Span, embeddings, parsing, sentences, words
 
 ENGINE = Engine(
     name="use-summary",
@@ -19,7 +19,7 @@ ENGINE = Engine(
 ABSTRACTIVE = Engine(
     name="sentence-compression",
     version="1",
-    languages=frozenset({"en"}),
+    languages=words("en"),
     source="deletes clauses of extracted sentences, with grammar from " + parsing.SOURCE,
     licence=parsing.LICENCE,
 )
@@ -74,32 +74,10 @@ def shorten(text: str, language: str, count: int) -> list[Summary]:
     return [Summary(" ".join(compress(span.of(text)) for span in chosen), chosen)]
 
 
-_DELETED = frozenset({"relcl", "advcl", "appos", "parataxis", "npadvmod", "intj"})
-_DELETED_ADVERBS = frozenset(
-    [
-        "however",
-        "moreover",
-        "furthermore",
-        "meanwhile",
-        "therefore",
-        "also",
-        "really",
-        "very",
-        "actually",
-        "basically",
-        "obviously",
-        "certainly",
-        "unfortunately",
-        "fortunately",
-        "indeed",
-        "finally",
-        "additionally",
-        "overall",
-        "generally",
-        "quite",
-        "rather",
-        "simply",
-    ]
+_DELETED = words("relcl advcl appos parataxis npadvmod intj")
+_DELETED_ADVERBS = words(
+    """however moreover furthermore meanwhile therefore also really very actually basically obviously certainly
+    unfortunately fortunately indeed finally additionally overall generally quite rather simply"""
 )
 
 
@@ -130,7 +108,14 @@ def compress(sentence: str) -> str:
             gone.add(token.i)
     if any(token.dep_ == "ROOT" and token.i in gone for token in document) or len(gone) > 0.6 * len(document):
         return sentence
-    return _tidy("".join(token.text_with_ws for token in document if token.i not in gone))
+    kept = ""
+    for token in document:
+        if token.i in gone:
+            continue
+        if kept and not kept[-1].isspace() and token.i - 1 in gone and not token.is_punct:
+            kept += " "  # the space went with the words that stood here
+        kept += token.text_with_ws
+    return _tidy(kept)
 
 
 def _is_aside(token) -> bool:

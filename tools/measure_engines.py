@@ -1,0 +1,297 @@
+"""Measure the engines: `python tools/measure_engines.py` prints the tables, `--write` puts them in engines/README.md.
+
+Reads tests/data/ only. VADER, the English baseline, is measured when `vaderSentiment` is installed; `--vader-data
+FOLDER` adds the four labelled sets that its source package carries (hutto_ICWSM_2014.tar.gz, unpacked). Latencies
+depend on the machine.
+"""
+
+import argparse
+import csv
+import json
+import math
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+DATA = ROOT / "tests" / "data"
+README = ROOT / "local_azure" / "engines" / "README.md"
+
+from local_azure.engines import entities, key_phrases, languages, pii, sentiment, summaries  # noqa: E402
+
+
+def wilson(right: int, total: int) -> tuple[float, float]:
+    """The 95 % Wilson interval of a share."""
+    if not total:
+        return 0.0, 1.0
+    z, share = 1.96, right / total
+    centre, spread = share + z * z / (2 * total), z * math.sqrt(share * (1 - share) / total + z * z / (4 * total**2))
+    return (centre - spread) / (1 + z * z / total), (centre + spread) / (1 + z * z / total)
+
+
+def accuracy(right: int, total: int) -> str:
+    low, high = wilson(right, total)
+    return f"{right / total:.2f} ({low:.2f} to {high:.2f})" if total else ""
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def read_csv(name: str) -> list[dict[str, str]]:
+    with (DATA / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def vader() -> Callable[[str], str] | None:
+    """VADER's label of a text by its authors' thresholds; None when it is not installed."""
+    try:
+        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+    except ModuleNotFoundError:
+        return None
+    analyzer = SentimentIntensityAnalyzer()
+
+    def label(text: str) -> str:
+        compound = analyzer.polarity_scores(text)["compound"]
+        return "positive" if compound >= 0.05 else "negative" if compound <= -0.05 else "neutral"
+
+    return label
+
+
+def our_label(text: str, language: str) -> str:
+    return sentiment.analyze(text, language).label
+
+
+def sentiment_tables() -> str:
+    rows = read_csv("sentiment_test.csv")
+    ours = [our_label(row["text"], row["language"]) == row["sentiment"] for row in rows]
+    baseline = vader()
+    theirs = [baseline(row["text"]) == row["sentiment"] for row in rows] if baseline else None
+
+    def line(name: str, chosen: list[int]) -> list[object]:
+        other = accuracy(sum(theirs[i] for i in chosen), len(chosen)) if theirs else "not installed"
+        return [name, len(chosen), accuracy(sum(ours[i] for i in chosen), len(chosen)), other]
+
+    by_language = defaultdict(list)
+    by_kind = defaultdict(list)
+    for index, row in enumerate(rows):
+        by_language[row["language"]].append(index)
+        by_kind[row["language"], row["kind"]].append(index)
+    lines = [line(name, chosen) for name, chosen in sorted(by_language.items())]
+    lines += [line(f"{name} · {kind}", chosen) for (name, kind), chosen in sorted(by_kind.items())]
+    text = table(["set", "texts", "ours", "VADER"], lines)
+    confusion = Counter((row["sentiment"], our_label(row["text"], row["language"])) for row in rows)
+    answers = ("positive", "neutral", "negative", "mixed")
+    text += "\n" + table(
+        ["true \\ answered", *answers],
+        ([true, *(confusion[true, answer] for answer in answers)] for true in answers[:3]),
+    )
+    bins = defaultdict(list)
+    for row in rows:
+        scores = sentiment.classify([row["text"]])[0]
+        confidence = max(scores.positive, scores.neutral, scores.negative)
+        bins[min(int(confidence * 5), 4)].append((confidence, scores.label() == row["sentiment"]))
+    text += "\nConfidence against what came true (whole text as one sentence):\n\n" + table(
+        ["confidence", "texts", "mean confidence", "right"],
+        (
+            [
+                f"{number / 5:.1f} to {number / 5 + 0.2:.1f}",
+                len(items),
+                f"{sum(c for c, _ in items) / len(items):.2f}",
+                accuracy(sum(right for _, right in items), len(items)),
+            ]
+            for number, items in sorted(bins.items())
+        ),
+    )
+    missed = [
+        f"- {row['language']}, {row['kind']}: “{row['text']}” is {row['sentiment']}, answered "
+        f"{our_label(row['text'], row['language'])}"
+        for row, right in zip(rows, ours, strict=True)
+        if not right
+    ]
+    return text + f"\nEvery twelfth of its {len(missed)} mistakes:\n\n" + "\n".join(missed[::12]) + "\n"
+
+
+def vader_sets(folder: Path) -> str:
+    """The sets that VADER's authors published. Intensity within half a point of zero counts as neutral."""
+    baseline = vader()
+    lines = []
+    for path in sorted(folder.glob("*_GroundTruth.txt")):
+        ours = theirs = total = 0
+        for number, raw in enumerate(path.read_text(encoding="latin-1").splitlines()):
+            parts = raw.split("\t")
+            if number % 5 or len(parts) < 3:
+                continue
+            value = float(parts[1])
+            true = "positive" if value >= 0.5 else "negative" if value <= -0.5 else "neutral"
+            total += 1
+            ours += our_label(parts[2], "en") == true
+            theirs += bool(baseline) and baseline(parts[2]) == true
+        name = path.name.removesuffix("_GroundTruth.txt")
+        lines.append([name, total, accuracy(ours, total), accuracy(theirs, total) if baseline else "not installed"])
+    return table(["VADER's own set, every fifth text", "texts", "ours", "VADER"], lines)
+
+
+def language_table() -> str:
+    groups: dict[str, list[bool]] = defaultdict(list)
+    missed = []
+    for row in read_csv("language_id.csv"):
+        found = languages.identify(row["text"])
+        right = found.code == row["language"]
+        for name in ("all", row["kind"], f"{row['language']} (all kinds)"):
+            if name != f"{row['language']} (all kinds)" or row["language"] in ("en", "es", "fr", "de", "pt", "it"):
+                groups[name].append(right)
+        if not right:
+            missed.append(f"- “{row['text']}” is {row['language']}, answered {found.code} ({found.score:.2f})")
+    lines = [[name, len(items), accuracy(sum(items), len(items))] for name, items in groups.items()]
+    return table(["set", "texts", "right"], lines) + "\nAll mistakes:\n\n" + "\n".join(missed) + "\n"
+
+
+_MARK = re.compile(r"\[([^|\]]+)\|(\w+)\]")
+
+
+def read_marked(line: str) -> tuple[str, set[tuple[int, int, str]]]:
+    """The plain text and its marked entities as (start, end, category)."""
+    text, marks, last = "", set(), 0
+    for match in _MARK.finditer(line):
+        text += line[last : match.start()]
+        marks.add((len(text), len(text) + len(match[1]), match[2]))
+        text += match[1]
+        last = match.end()
+    return text + line[last:], marks
+
+
+def score_marked(cases: list[tuple[str, set, list]]) -> str:
+    """Precision and recall per category. An answer counts when its category is right and its span overlaps the mark."""
+    found_right, answered, true = Counter(), Counter(), Counter()
+    exact, missed = 0, []
+    for text, marks, answers in cases:
+        for start, end, category in marks:
+            true[category] += 1
+            same = [a for a in answers if a[2] == category and a[0] < end and start < a[1]]
+            if same:
+                found_right[category] += 1
+                exact += (start, end, category) in same
+            else:
+                missed.append(f"- missed {category} “{text[start:end]}” in “{text}”")
+        for start, end, category in answers:
+            answered[category] += 1
+            if not any(m[2] == category and start < m[1] and m[0] < end for m in marks):
+                missed.append(f"- wrong {category} “{text[start:end]}” in “{text}”")
+    lines = []
+    for category in [*sorted(true | answered), "all"]:
+        t = sum(true.values()) if category == "all" else true[category]
+        a = sum(answered.values()) if category == "all" else answered[category]
+        r = sum(found_right.values()) if category == "all" else found_right[category]
+        lines.append([category, t, a, accuracy(min(r, a), a), accuracy(r, t)])
+    share = exact / max(sum(found_right.values()), 1)
+    return (
+        table(["category", "marked", "answered", "precision", "recall"], lines)
+        + f"\nOf the entities found, {share:.0%} have exactly the marked span. Mistakes:\n\n"
+        + "\n".join(missed)
+        + "\n"
+    )
+
+
+def marked_entities(items) -> list[tuple[int, int, str]]:
+    return [(e.span.start, e.span.start + e.span.length, e.category) for e in items]
+
+
+def entity_cases() -> list[tuple[str, set, list]]:
+    cases = []
+    for line in (DATA / "entities_en.txt").read_text(encoding="utf-8").splitlines():
+        text, marks = read_marked(line)
+        cases.append((text, marks, marked_entities(entities.recognize(text, "en"))))
+    return cases
+
+
+def pii_cases(language: str | None = None) -> list[tuple[str, set, list]]:
+    cases = []
+    for line in (DATA / "pii.txt").read_text(encoding="utf-8").splitlines():
+        code, marked = line.split("\t", 1)
+        text, marks = read_marked(marked)
+        if language in (None, code):
+            cases.append((text, marks, marked_entities(pii.recognize(text, code))))
+    return cases
+
+
+def peak_memory() -> str:
+    """Megabytes of this process at its largest; only Linux tells."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return "not measured"
+    kilobytes = re.search(r"VmHWM:\s*(\d+)", status.read_text())[1]
+    return f"{int(kilobytes) / 1024:.0f}"
+
+
+def speed_table() -> str:
+    """Latency of one call on a message of two sentences, after and including the first; memory after each engine."""
+    message = "I waited two hours for the new card and nobody at Harbour Bank helped me. The app is slow but pretty!"
+    calls = {
+        "languages": lambda text: languages.identify(text),
+        "sentiment": lambda text: sentiment.analyze(text, "en"),
+        "sentiment with opinions": lambda text: sentiment.analyze(text, "en", True),
+        "entities": lambda text: entities.recognize(text, "en"),
+        "pii": lambda text: pii.recognize(text, "en"),
+        "key phrases": lambda text: key_phrases.extract(text, "en"),
+        "extractive summary": lambda text: summaries.extract(text, "en", 1),
+        "abstractive summary": lambda text: summaries.shorten(text, "en", 1),
+    }
+    if len(sys.argv) > 2 and sys.argv[1] == "--speed":  # one engine in a process of its own
+        call, start = calls[sys.argv[2]], time.perf_counter()
+        call(message)
+        first = time.perf_counter() - start
+        times = []
+        for number in range(60):
+            begin = time.perf_counter()
+            call(f"{message} {number}")
+            times.append(1000 * (time.perf_counter() - begin))
+        times.sort()
+        return json.dumps([f"{first:.1f}", f"{times[30]:.1f}", f"{times[57]:.1f}", peak_memory()])
+    lines = []
+    for name in calls:
+        command = [sys.executable, __file__, "--speed", name]
+        lines.append([name, *json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)])
+    machine = f"Python {platform.python_version()}, {platform.machine()}, one process per engine"
+    return table(["engine", "first call, s", "median, ms", "95th, ms", "peak memory, MB"], lines) + f"\n{machine}.\n"
+
+
+def main() -> None:
+    if len(sys.argv) > 2 and sys.argv[1] == "--speed":
+        print(speed_table())
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the tables into local_azure/engines/README.md")
+    parser.add_argument("--vader-data", type=Path, help="folder of hutto_ICWSM_2014")
+    arguments = parser.parse_args()
+    parts = {
+        "sentiment": sentiment_tables(),
+        "languages": language_table(),
+        "entities": score_marked(entity_cases()),
+        "pii": score_marked(pii_cases()),
+        "speed": speed_table(),
+    }
+    if arguments.vader_data:
+        parts["vader-sets"] = vader_sets(arguments.vader_data)
+    page = README.read_text(encoding="utf-8") if arguments.write else ""
+    for name, text in parts.items():
+        print(f"## {name}\n\n{text}")
+        if arguments.write:
+            begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+            if begin not in page or end not in page:
+                raise SystemExit(f"{README} has no place for {name}: {begin} … {end}")
+            page = page[: page.index(begin) + len(begin)] + f"\n\n{text}\n" + page[page.index(end) :]
+    if arguments.write:
+        README.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
