@@ -28,7 +28,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	    echo "Say which one to use: make PYTHON=python3.12 book"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "This Python has no venv module. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
-	@test -x $(RUN) || { echo "Creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(RUN) -m pip --version >/dev/null 2>&1 || { echo "Creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
 	@echo "Installing what requirements.txt lists (a minute or two the first time)"
 	@$(RUN) -m uv pip install --python $(RUN) --compile-bytecode -r requirements.txt || \

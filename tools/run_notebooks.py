@@ -97,7 +97,7 @@ def environment(**more: str) -> dict[str, str]:
     unwanted = ("PYTHONDONTWRITEBYTECODE", "LOCAL_AZURE", "MPLBACKEND")
     env = {k: v for k, v in os.environ.items() if k not in unwanted and not k.startswith("PYTEST_")}
     env |= {"LOCAL_AZURE_ALWAYS": "1", "LOCAL_AZURE_HOME": str(CACHE / "azure"), "PYTHONHASHSEED": "0"}
-    path = [str(ROOT / "tools"), str(ROOT), env.get("PYTHONPATH", "")]
+    path = [str(Path(__file__).parent), str(ROOT), env.get("PYTHONPATH", "")]
     return env | {"PYTHONPATH": os.pathsep.join(p for p in path if p)} | more
 
 
