@@ -162,6 +162,16 @@ def test_opinions():
     assert not any(sentence.targets for sentence in sentiment.analyze("El personal es amable.", "es", True).sentences)
 
 
+def test_opinion_floor():
+    rows = measure.read_csv("opinions_en.csv")
+    right = 0
+    for row in rows:
+        answer = sentiment.analyze(row["text"], "en", opinions=True)
+        targets = {t.span.of(row["text"]).split()[-1]: t.label for s in answer.sentences for t in s.targets}
+        right += targets.get(row["target"]) == row["sentiment"]
+    assert right / len(rows) > 0.5
+
+
 # Entities and personal data
 
 

@@ -32,7 +32,7 @@ def wilson(right: int, total: int) -> tuple[float, float]:
         return 0.0, 1.0
     z, share = 1.96, right / total
     centre, spread = share + z * z / (2 * total), z * math.sqrt(share * (1 - share) / total + z * z / (4 * total**2))
-    return (centre - spread) / (1 + z * z / total), (centre + spread) / (1 + z * z / total)
+    return max((centre - spread) / (1 + z * z / total), 0.0), min((centre + spread) / (1 + z * z / total), 1.0)
 
 
 def accuracy(right: int, total: int) -> str:
@@ -118,6 +118,23 @@ def sentiment_tables() -> str:
         if not right
     ]
     return text + f"\nEvery twelfth of its {len(missed)} mistakes:\n\n" + "\n".join(missed[::12]) + "\n"
+
+
+def opinion_table() -> str:
+    """Targets of opinions in English: found at all, and with the right label."""
+    rows, found, right, missed = read_csv("opinions_en.csv"), 0, 0, []
+    for row in rows:
+        answer = sentiment.analyze(row["text"], "en", opinions=True)
+        targets = {t.span.of(row["text"]).split()[-1]: t.label for s in answer.sentences for t in s.targets}
+        found += row["target"] in targets
+        right += targets.get(row["target"]) == row["sentiment"]
+        if targets.get(row["target"]) != row["sentiment"]:
+            missed.append(f"- “{row['text']}”: {row['target']} is {row['sentiment']}, answered {targets or 'nothing'}")
+    lines = [
+        ["found", len(rows), accuracy(found, len(rows))],
+        ["found and right", len(rows), accuracy(right, len(rows))],
+    ]
+    return table(["targets", "marked", "share"], lines) + "\nMistakes:\n\n" + "\n".join(missed) + "\n"
 
 
 def vader_sets(folder: Path) -> str:
@@ -274,6 +291,7 @@ def main() -> None:
     arguments = parser.parse_args()
     parts = {
         "sentiment": sentiment_tables(),
+        "opinions": opinion_table(),
         "languages": language_table(),
         "entities": score_marked(entity_cases()),
         "pii": score_marked(pii_cases()),

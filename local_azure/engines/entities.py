@@ -97,6 +97,8 @@ def _quantities(text: str) -> list[Entity]:
 
 
 def _names(text: str, language: str) -> list[Entity]:
+    if not any(map(str.isalpha, text)):
+        return []  # thousands of signs or emoji cost seconds to parse and name nobody
     document = parsing.parse(text, language)
     found = []
     for name in document.ents:

@@ -65,5 +65,6 @@ def parse(text: str, language: str = "en") -> "Doc":
 def precision(label: str, language: str = "en") -> float:
     """How often the pipeline's authors found this label right on their test set: our score for a name."""
     with _lock:
-        measured = _pipeline(language).meta.get("performance", {}).get("ents_per_type", {})
-    return round(measured.get(label, {}).get("p", 0.5), 2)
+        measured = _pipeline(language).meta.get("performance", {})
+    share = measured.get("ents_per_type", {}).get(label, {}).get("p") or measured.get("ents_p") or 0.5
+    return round(share, 2)
