@@ -58,7 +58,8 @@ def test_the_agreement_in_the_sheet_is_the_agreement_in_the_data(label):
 
 def test_the_agreement_on_distress_is_the_one_in_the_sheet():
     distress = [row for row in MESSAGES if row["slice"] == "distress"]
-    kappa = cohen_kappa_score([row["sentiment"] for row in distress], [SECOND[row["id"]]["sentiment"] for row in distress])
+    second = [SECOND[row["id"]]["sentiment"] for row in distress]
+    kappa = cohen_kappa_score([row["sentiment"] for row in distress], second)
     assert f"on the sentiment of `distress` kappa is {kappa:.2f}" in SHEET
 
 
@@ -66,3 +67,37 @@ def test_personal_data_is_of_the_kind_that_belongs_to_nobody():
     for row in MESSAGES:
         for address in re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", row["text"]):
             assert re.search(r"@(?:[\w-]+\.)*example\.(?:com|org|net)$", address.rstrip(".")), (row["id"], address)
+
+
+TICKETS = rows("tern_logistics_tickets.csv")
+SECOND_QUEUES = {row["id"]: row["queue"] for row in rows("tern_logistics_second_labels.csv")}
+
+
+def test_tickets_are_in_order_and_none_twice():
+    assert len({row["id"] for row in TICKETS}) == len({row["text"].lower() for row in TICKETS}) == len(TICKETS) == 1100
+    assert [row["id"] for row in TICKETS] == sorted(row["id"] for row in TICKETS)
+    assert [row["received"] for row in TICKETS] == sorted(row["received"] for row in TICKETS)
+
+
+def test_queues_and_months_are_those_of_the_sheet():
+    for queue, count in Counter(row["queue"] for row in TICKETS).items():
+        assert f"| {queue} | {count} |" in SHEET
+    months = Counter(row["received"][:7] for row in TICKETS)
+    late = months["2026-08"], months["2026-09"]
+    assert f"{1100 - sum(late)} tickets until the end of July, {late[0]} in August, {late[1]} in September" in SHEET
+
+
+def test_new_words_come_with_august():
+    new = re.compile(r"\b(locker|terntrack)", re.I)
+    early = [row for row in TICKETS if row["received"] < "2026-08-01"]
+    assert sum(bool(new.search(row["text"])) for row in early) <= 2
+    assert sum(bool(new.search(row["text"])) for row in TICKETS) >= 40
+
+
+def test_the_agreement_on_queues_is_the_one_in_the_sheet():
+    queues = {row["id"]: row["queue"] for row in TICKETS}
+    first, second = [queues[one] for one in SECOND_QUEUES], list(SECOND_QUEUES.values())
+    same = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+    kappa = cohen_kappa_score(first, second)
+    assert len(first) == 120
+    assert f"agree on {100 * same:.1f} % of them, Cohen's kappa {kappa:.2f}" in SHEET
