@@ -1,7 +1,9 @@
 """How a text feels: a small classifier over sentence embeddings, and opinions found in the grammar of English.
 
-Each sentence is embedded (engines/embeddings.py) and a logistic regression gives it three probabilities. The weights
-in `sentiment_weights.npz` come from tools/train_sentiment.py. The label of a document follows Azure's rule.
+Each sentence is embedded (engines/embeddings.py) and a logistic regression gives it three probabilities. Of an English
+sentence it also sees what VADER's lexicon and rules make of it, which know slang, emoji and negation better than an
+averaged vector does. The weights in `sentiment_weights.npz` come from tools/train_sentiment.py. The label of a document
+follows Azure's rule.
 """
 
 from dataclasses import dataclass, field
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
 
 ENGINE = Engine(
     name="use-sentiment",
-    version="1",
+    version="2",
     languages=embeddings.ENGINE.languages,
-    source="logistic regression of this project over " + embeddings.ENGINE.source,
-    licence="MIT (our weights), CC BY 4.0 (our training sentences), Apache-2.0 (encoder)",
+    source="logistic regression of this project over " + embeddings.ENGINE.source + "; in English also over VADER",
+    licence="MIT (our weights, VADER), CC BY 4.0 (our training sentences), Apache-2.0 (encoder)",
 )
 OPINION_LANGUAGES = words("en")
 _LABELS = ("negative", "neutral", "positive")  # the order of the weights' columns
@@ -83,14 +85,34 @@ def _weights() -> tuple["numpy.ndarray", "numpy.ndarray"]:
         return stored["weights"].astype(numpy.float32), stored["bias"].astype(numpy.float32)
 
 
-def classify(texts: list[str]) -> list[Scores]:
+@lru_cache(maxsize=1)
+def _vader():
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    return SentimentIntensityAnalyzer()
+
+
+def features(texts: list[str], language: str) -> "numpy.ndarray":
+    """What the classifier sees: float32, shape (len(texts), 518). The last six are VADER's, and 0 outside English."""
+    import numpy
+
+    lexicon = numpy.zeros((len(texts), 6), dtype=numpy.float32)
+    if language == "en":
+        for row, text in zip(lexicon, texts, strict=True):
+            said = _vader().polarity_scores(text)
+            compound = said["compound"]
+            row[:] = compound, said["pos"], said["neg"], said["neu"], compound > 0.05, compound < -0.05
+    return numpy.hstack([embeddings.embed(texts), lexicon])
+
+
+def classify(texts: list[str], language: str) -> list[Scores]:
     """The probabilities of each text taken as one sentence."""
     import numpy
 
     if not texts:
         return []
     weights, bias = _weights()
-    logits = embeddings.embed(texts) @ weights + bias
+    logits = features(texts, language) @ weights + bias
     powers = numpy.exp(logits - logits.max(axis=1, keepdims=True))
     scores = []
     for row in powers / powers.sum(axis=1, keepdims=True):
@@ -106,7 +128,7 @@ def analyze(text: str, language: str, opinions: bool = False) -> Sentiment:
     Text without any sentence (white space) is neutral.
     """
     spans = sentences.split(text)
-    scores = classify([span.of(text) for span in spans])
+    scores = classify([span.of(text) for span in spans], language)
     targets: list[list[Target]] = [[] for _ in spans]
     if opinions and language in OPINION_LANGUAGES:
         targets = [_targets(span.of(text), span.start) for span in spans]
@@ -152,7 +174,7 @@ def _targets(sentence: str, offset: int) -> list[Target]:
     found = []
     for span, said in pairs.values():
         assessments = []
-        scored = classify([frame for _, frame, _ in said])
+        scored = classify([frame for _, frame, _ in said], "en")
         for (place, _, negated), scores in zip(said, scored, strict=True):
             if scores.label() != "neutral":  # "the second card" judges nothing
                 scores = _two_sided(scores, negated)
