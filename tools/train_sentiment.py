@@ -2,10 +2,10 @@
 
 Learns from the labelled sentences in local_azure/engines/training/ and from the English texts that VADER's authors
 rated and published (FOLDER: the unpacked `hutto_ICWSM_2014.tar.gz` from the source distribution of `vaderSentiment`,
-MIT). Of these every fifth is left for measuring, and every fifth for choosing. They are ten times as many as our sentences and
-English only, so each counts a fifth. The strength of the regression and the temperature that calibrates its confidence
-are those with the smallest loss on the development part; the weights go to local_azure/engines/sentiment_weights.npz.
-Never reads tests/data/ or data/: those measure the result.
+MIT). Of these every fifth is left for measuring, and every fifth for choosing. They are ten times as many as our
+sentences and English only, so each counts a fifth. The strength of the regression and the temperature that calibrates
+its confidence are those with the smallest loss on the development part; the weights go to
+local_azure/engines/sentiment_weights.npz. Never reads tests/data/ or data/: those measure the result.
 """
 
 import csv
