@@ -1,6 +1,7 @@
 """The data are what their sheets say."""
 
 import csv
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -101,3 +102,14 @@ def test_the_agreement_on_queues_is_the_one_in_the_sheet():
     kappa = cohen_kappa_score(first, second)
     assert len(first) == 120
     assert f"agree on {100 * same:.1f} % of them, Cohen's kappa {kappa:.2f}" in SHEET
+
+
+def test_chapter_2_counts_the_register_as_it_is():
+    register = rows("azure_services.csv")
+    status = Counter(row["status"] for row in register)
+    page = " ".join((DATA.parent / "book" / "02-platform.md").read_text(encoding="utf-8").split())
+    cells = json.loads((DATA.parent / "notebooks" / "02-platform.ipynb").read_text(encoding="utf-8"))["cells"]
+    notebook = " ".join(" ".join("".join(cell["source"]) for cell in cells).split())
+    ended, ending = status["retired"], status["deprecated"]
+    assert f"{len(register)} rows, of which {ended} had ended and {ending} more were deprecated" in page
+    assert f"Of {len(register)} rows {ended} have ended and {ending} more are deprecated" in notebook
