@@ -1,9 +1,11 @@
 """Fetch the samples that Microsoft publishes with its Language client, for tests/test_language_samples.py.
 
 They are in the source distribution of the very version that is installed, and are unpacked to
-.cache/azure-ai-textanalytics-<version>/samples. A second call finds them there and does nothing.
+.cache/azure-ai-textanalytics-<version>/samples. A second call finds them there and does nothing. Without a network it
+says so, and fails in CI only: elsewhere the tests that run them are then skipped.
 """
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -36,5 +38,14 @@ def fetch(package=PACKAGE, cache=ROOT / ".cache"):
     return samples
 
 
+def main():
+    try:
+        print(f"The samples are in {fetch().relative_to(ROOT)}")
+    except subprocess.CalledProcessError:
+        print("Microsoft's samples could not be fetched from PyPI; the tests that run them are skipped.")
+        return 1 if os.environ.get("CI") else 0
+    return 0
+
+
 if __name__ == "__main__":
-    print(f"The samples are in {fetch().relative_to(ROOT)}")
+    sys.exit(main())

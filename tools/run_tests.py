@@ -20,6 +20,7 @@ def pytest_step(name: str, *arguments: str) -> list[str]:
 TOOLS = [sys.executable, str(ROOT / "tools" / "run_notebooks.py")]
 STEPS = {
     "style": [sys.executable, "-m", "ruff", "check", "--quiet", "."],
+    "samples to test with": [sys.executable, str(ROOT / "tools" / "fetch_sdk_samples.py")],
     "unit and contract tests": pytest_step(
         "unit", "tests", "-n", "2", "-m", "not nightly and not site and not notebooks"
     ),
