@@ -46,7 +46,7 @@ def start():
     for name in wanted:
         _before.setdefault(name, os.environ.get(name))
     os.environ.update(wanted)
-    print(f"Local Azure: {ENDPOINT} is answered on this machine. No account, no cost.")
+    print(f"Local Azure, on this machine: {ENDPOINT.removeprefix('https://')}. No cost.")
 
 
 def _own_azure():

@@ -98,8 +98,7 @@ START = "import local_azure, os\nlocal_azure.start()\n"
 def test_start_says_that_it_is_the_local_azure(machine):
     printed = machine.run(START)
     assert printed.splitlines() == [
-        "Local Azure: https://local-azure-course.cognitiveservices.azure.com is answered on this machine. "
-        "No account, no cost."
+        "Local Azure, on this machine: local-azure-course.cognitiveservices.azure.com. No cost."
     ]
 
 
