@@ -7,6 +7,7 @@ With endpoints of your own in a file `.env`, `start()` leaves everything to your
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -114,16 +115,25 @@ def _no_proxy():
 
 def _build():
     """Changes whenever a file of this package does: an older server is then replaced."""
-    files = Path(__file__).parent.rglob("*.py")
-    return f"{Path(__file__).parent}:{max(file.stat().st_mtime_ns for file in files)}"
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*")):
+        if file.suffix in (".py", ".npz"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
-def _address():
-    """Port and build that the last server noted, or {}."""
+def _noted():
+    """Port, process and build that the last server wrote down, or {}."""
     try:
         return json.loads((home() / "server.json").read_text())
     except (FileNotFoundError, ValueError):
         return {}
+
+
+def _address():
+    """What the running server wrote down, or {} if its process is gone."""
+    noted = _noted()
+    return noted if noted and psutil.pid_exists(noted["pid"]) else {}
 
 
 def _ask(port, path, method="GET", body=None, seconds=5):
@@ -144,7 +154,7 @@ def _ensure_server(upstream=""):
     with FileLock(home() / "server.lock", timeout=2 * START_SECONDS):
         load_secrets()
         certificates.ensure_authority()
-        address, build = _address(), _build()
+        noted, address, build = _noted(), _address(), _build()
         if address:
             with contextlib.suppress(OSError, ValueError):
                 if address["build"] == build:
@@ -152,7 +162,7 @@ def _ensure_server(upstream=""):
                     return address["port"]
                 stop_server()
         (home() / "server.json").unlink(missing_ok=True)
-        return _launch(build, address.get("port"), upstream)
+        return _launch(build, noted.get("port"), upstream)  # on the same port, for the sake of other kernels
 
 
 def _launch(build, port, upstream):

@@ -558,7 +558,7 @@ def test_after_a_kill_the_set_up_cell_brings_it_back(fresh):
 import psutil, requests
 def detect():
     return requests.post({LANGUAGE!r}, json={EMPTY!r}, headers={{"api-key": os.environ["FOUNDRY_KEY"]}}).status_code
-print(detect())
+print(detect(), port := os.environ["LOCAL_AZURE"])
 server = psutil.Process(local_azure._address()["pid"]); server.kill(); server.wait()
 try:
     detect()
