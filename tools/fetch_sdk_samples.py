@@ -31,7 +31,9 @@ def fetch(package=PACKAGE, cache=ROOT / ".cache"):
         (archive,) = Path(folder).glob("*.tar.gz")
         with tarfile.open(archive) as tar:
             members = [member for member in tar.getmembers() if "/samples/" in member.name]
-            tar.extractall(Path(folder, "unpacked"), members, filter="data")
+            # Debian 12's Python 3.11.2 is older than the filter, which keeps members inside the folder
+            safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            tar.extractall(Path(folder, "unpacked"), members, **safe)
         (unpacked,) = Path(folder, "unpacked").glob("*/samples")
         samples.parent.mkdir(exist_ok=True)
         unpacked.rename(samples)
