@@ -9,12 +9,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 
-def pytest_configure(config):
-    config.addinivalue_line(
-        "markers", "notebooks: needs the outputs of tools/run_notebooks.py, or runs notebooks itself"
-    )
-
-
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's root folder."""

@@ -114,12 +114,12 @@ def test_every_cell_ran(path):
 
 @pytest.fixture(scope="session")
 def second():
-    """The second run, made once: all its tests are one xdist group."""
+    """The second run, made once in a process: tests with this mark are not to be spread over workers."""
     return run_notebooks.second_run()
 
 
 @pytest.mark.notebooks
-@pytest.mark.xdist_group("second-run")
+@pytest.mark.second_run
 @pytest.mark.parametrize("path", NOTEBOOKS)
 def test_second_run_gives_the_same_outputs(second, path):
     """Reverse order, another hash seed, another local Azure; all but cells tagged `timing`."""
@@ -129,7 +129,7 @@ def test_second_run_gives_the_same_outputs(second, path):
 
 
 @pytest.mark.notebooks
-@pytest.mark.xdist_group("second-run")
+@pytest.mark.second_run
 def test_second_run_had_no_network(second):
     if not second["offline"]:
         assert not (os.environ.get("CI") and os.geteuid() == 0), "CI as root must be able to cut off the network"
@@ -139,7 +139,7 @@ def test_second_run_had_no_network(second):
 
 
 @pytest.mark.notebooks
-@pytest.mark.xdist_group("second-run")
+@pytest.mark.second_run
 def test_second_run_left_nothing_behind(second):
     assert second["left_behind"] == []
 

@@ -200,7 +200,8 @@ def merged(outputs: list[dict]) -> list[dict]:
 
 def offline() -> tuple[str, ...]:
     """A command prefix that leaves a program only the loopback interface; empty where the system does not permit it."""
-    prefix = ("unshare", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+    prefix = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+    prefix += ("--map-root-user",) if os.geteuid() else ()  # the superuser needs no namespace of users for it
     prefix += (sys.executable, str(ROOT / "tools" / "loopback_only.py"))
     try:
         tried = subprocess.run([*prefix, "true"], capture_output=True, timeout=20)

@@ -25,13 +25,12 @@ STEPS = {
         "unit", "tests", "-n", "2", "-m", "not nightly and not site and not notebooks"
     ),
     "notebooks": [*TOOLS, "--fresh", f"--junit={RESULTS / 'notebooks.xml'}"],
-    "notebooks again, and exercises": pytest_step(
-        "exercises", "tests", "-n", "2", "--dist", "loadgroup", "-m", "notebooks"
-    ),
+    "notebooks again": pytest_step("again", "tests", "-m", "second_run"),
+    "exercises": pytest_step("exercises", "tests", "-n", "2", "-m", "notebooks and not second_run"),
     "book": [sys.executable, str(ROOT / "tools" / "build_book.py")],
     "site": pytest_step("site", "tests", "-n", "2", "-m", "site"),
 }
-NEEDED = {"book": "notebooks", "site": "book", "notebooks again, and exercises": "notebooks"}  # no sense without
+NEEDED = {"book": "notebooks", "site": "book", "notebooks again": "notebooks", "exercises": "notebooks"}  # no sense without
 
 
 def counted() -> tuple[int, int, int]:
