@@ -30,7 +30,8 @@ STEPS = {
     "book": [sys.executable, str(ROOT / "tools" / "build_book.py")],
     "site": pytest_step("site", "tests", "-n", "2", "-m", "site"),
 }
-NEEDED = {"book": "notebooks", "site": "book", "notebooks again": "notebooks", "exercises": "notebooks"}  # no sense without
+# no sense without
+NEEDED = {"book": "notebooks", "site": "book", "notebooks again": "notebooks", "exercises": "notebooks"}
 
 
 def counted() -> tuple[int, int, int]:
