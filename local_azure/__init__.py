@@ -34,6 +34,7 @@ MARK = "LOCAL_AZURE"  # set to the port in every process that `start()` prepared
 ALWAYS_LOCAL = (
     "LOCAL_AZURE_ALWAYS"  # set to 1, `.env` is not looked at: the course's own tests must not cost anybody money
 )
+TRUSTED = "LOCAL_AZURE_TRUSTED_BUNDLE"  # the bundle that was in force before ours
 START_SECONDS = 30
 DETACHED = 0x00000208  # Windows: no console, and a process group of its own
 
@@ -83,14 +84,16 @@ def environment():
     upstream = os.environ.get(UPSTREAM_VARIABLE) or ""
     if MARK not in os.environ:
         upstream = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY") or ""
-    base = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or certifi.where()
+    bundles = (os.environ.get(name) for name in (TRUSTED, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
+    trusted = next(filter(None, bundles), certifi.where())
     port = _ensure_server(upstream)
     secrets = load_secrets()
-    bundle = base if MARK in os.environ and Path(base).parent == home() else str(certificates.bundle(base))
+    bundle = str(certificates.bundle(trusted))
     proxy = f"http://client-{os.getpid()}:local@127.0.0.1:{port}"  # the name tells the server whose faults are whose
     return {
         MARK: str(port),
         UPSTREAM_VARIABLE: upstream,
+        TRUSTED: trusted,
         "HTTPS_PROXY": proxy,
         "https_proxy": proxy,
         **_no_proxy(),

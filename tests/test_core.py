@@ -574,6 +574,24 @@ print(detect(), os.environ["LOCAL_AZURE"])
     assert printed[4] == printed[1], "it came back on another port, where other kernels do not look for it"
 
 
+def test_after_a_reset_the_set_up_cell_brings_it_back(fresh):
+    """Keys, certificates and the bundle are new; the process has those of before in its environment."""
+    code = (
+        START
+        + f"""
+import requests, subprocess, sys
+def detect():
+    return requests.post({LANGUAGE!r}, json={EMPTY!r}, headers={{"api-key": os.environ["FOUNDRY_KEY"]}}).status_code
+print(detect())
+subprocess.run([sys.executable, "-m", "local_azure", "reset"], check=True, stdout=subprocess.DEVNULL)
+local_azure.start()
+print(detect())
+"""
+    )
+    printed = fresh.run(code).splitlines()
+    assert [printed[1], printed[3]] == ["200", "200"]
+
+
 def test_a_server_that_cannot_start_says_why(fresh):
     code = """
     import local_azure, sys
