@@ -136,7 +136,11 @@ def _noted():
 def _address():
     """What the running server wrote down, or {} if its process is gone."""
     noted = _noted()
-    return noted if noted and psutil.pid_exists(noted["pid"]) else {}
+    return noted if _alive(noted) else {}
+
+
+def _alive(noted):
+    return bool(noted) and psutil.pid_exists(noted["pid"])
 
 
 def _ask(port, path, method="GET", body=None, seconds=5):
@@ -157,12 +161,12 @@ def _ensure_server(upstream=""):
     with FileLock(home() / "server.lock", timeout=2 * START_SECONDS):
         load_secrets()
         certificates.ensure_authority()
-        noted, address, build = _noted(), _address(), _build()
-        if address:
+        noted, build = _noted(), _build()
+        if _alive(noted):
             with contextlib.suppress(OSError, ValueError):
-                if address["build"] == build:
-                    _ask(address["port"], f"status?client={os.getpid()}")
-                    return address["port"]
+                if noted["build"] == build:
+                    _ask(noted["port"], f"status?client={os.getpid()}")
+                    return noted["port"]
                 stop_server()
         (home() / "server.json").unlink(missing_ok=True)
         return _launch(build, noted.get("port"), upstream)  # on the same port, for the sake of other kernels

@@ -1,7 +1,7 @@
-"""The error bodies of Azure, one function for each family of services.
+"""The error bodies of Azure.
 
-A service raises `AzureError`; the server renders it in the body of the family that the service belongs to, so that a
-client sees what its SDK knows how to read.
+A service raises `AzureError`; the server renders it in the shape that Foundry Tools (Language, Vision, …) have, so that
+a client sees what its SDK knows how to read.
 """
 
 from starlette.responses import JSONResponse
@@ -11,7 +11,7 @@ class AzureError(Exception):
     """An answer that is an error.
 
     status: HTTP status. code, message: what Azure's body carries. target: the part of the request at fault.
-    inner: (code, message) of the cause, where the family nests one. headers: further response headers.
+    inner: (code, message) of the cause, where there is one. headers: further response headers.
     """
 
     def __init__(self, status, code, message, target=None, inner=None, headers=None):
@@ -20,25 +20,17 @@ class AzureError(Exception):
         self.target, self.inner, self.headers = target, inner, headers
 
 
-def cognitive(error):
-    """Foundry Tools (Language, Vision, …): {"error": {"code", "message", "target"?, "innererror"?}}."""
+def render(error):
+    """The HTTP response for an `AzureError`: {"error": {"code", "message", "target"?, "innererror"?}}."""
     body = {"code": error.code, "message": error.message}
     if error.target:
         body["target"] = error.target
     if error.inner:
         body["innererror"] = {"code": error.inner[0], "message": error.inner[1]}
-    return {"error": body}
-
-
-FAMILIES = {"cognitive": cognitive}
-
-
-def render(error, family="cognitive"):
-    """The HTTP response for an `AzureError`."""
     headers = dict(error.headers or {})
     if error.code:
         headers["x-ms-error-code"] = error.code
-    return JSONResponse(FAMILIES[family](error), error.status, headers=headers)
+    return JSONResponse({"error": body}, error.status, headers=headers)
 
 
 def unauthorized(reason):

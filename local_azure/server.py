@@ -28,7 +28,7 @@ from .userdata import home, load_secrets, write_private
 DEFAULT_PORT = 48220  # a free one is taken where this is in use
 IDLE_MINUTES = 15  # without a request, and with every process that called start() gone
 KEEP_ALIVE = 900  # seconds that an idle connection stays open: clients pool theirs
-SERVICES = (language,)  # each has HOSTS, AUDIENCES, FAMILY, routes, and perhaps resume(app)
+SERVICES = (language,)  # each has HOSTS, AUDIENCES, routes, and perhaps resume(app)
 LOOPBACK = ("127.0.0.1", "localhost")
 
 log = logging.getLogger("local_azure")

@@ -40,8 +40,5 @@ class Store:
     def count(self):
         return self._db.execute("SELECT count(*) FROM resources").fetchone()[0]
 
-    def clear(self):
-        self._db.execute("DELETE FROM resources")
-
     def close(self):
         self._db.close()

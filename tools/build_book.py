@@ -8,14 +8,13 @@ nothing is built. When anything has, everything is: sidebars and links of all pa
 """
 
 import argparse
-import hashlib
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
-from run_notebooks import ROOT, STAGE, alone, environment, files_under, run
+from run_notebooks import ROOT, STAGE, alone, digest, environment, files_under, run
 
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
@@ -49,10 +48,7 @@ def without_missing(node):
 
 def state() -> str:
     """Digest of all that the site is made of."""
-    digest = hashlib.sha256((ROOT / "requirements.txt").read_bytes())
-    for path in files_under(STAGE):
-        digest.update(str(path.relative_to(STAGE)).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return digest(files_under(STAGE), STAGE, (ROOT / "requirements.txt").read_text(encoding="utf-8"))
 
 
 def build(strict: bool) -> int:

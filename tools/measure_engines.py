@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,19 +53,10 @@ def read_csv(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def vader() -> Callable[[str], str] | None:
-    """VADER's label of a text by its authors' thresholds; None when it is not installed."""
-    try:
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-    except ModuleNotFoundError:
-        return None
-    analyzer = SentimentIntensityAnalyzer()
-
-    def label(text: str) -> str:
-        compound = analyzer.polarity_scores(text)["compound"]
-        return "positive" if compound >= 0.05 else "negative" if compound <= -0.05 else "neutral"
-
-    return label
+def vader_label(text: str) -> str:
+    """VADER's label of a text, by its authors' thresholds."""
+    compound = sentiment.vader().polarity_scores(text)["compound"]
+    return "positive" if compound >= 0.05 else "negative" if compound <= -0.05 else "neutral"
 
 
 def our_label(text: str, language: str) -> str:
@@ -74,13 +65,12 @@ def our_label(text: str, language: str) -> str:
 
 def sentiment_tables() -> str:
     rows = read_csv("sentiment_test.csv")
-    ours = [our_label(row["text"], row["language"]) == row["sentiment"] for row in rows]
-    baseline = vader()
-    theirs = [baseline(row["text"]) == row["sentiment"] for row in rows] if baseline else None
+    answered = [our_label(row["text"], row["language"]) for row in rows]
+    ours = [label == row["sentiment"] for label, row in zip(answered, rows, strict=True)]
+    theirs = [vader_label(row["text"]) == row["sentiment"] for row in rows]
 
     def line(name: str, chosen: list[int]) -> list[object]:
-        other = accuracy(sum(theirs[i] for i in chosen), len(chosen)) if theirs else "not installed"
-        return [name, len(chosen), accuracy(sum(ours[i] for i in chosen), len(chosen)), other]
+        return [name, len(chosen), *(accuracy(sum(right[i] for i in chosen), len(chosen)) for right in (ours, theirs))]
 
     by_language = defaultdict(list)
     by_kind = defaultdict(list)
@@ -90,7 +80,7 @@ def sentiment_tables() -> str:
     lines = [line(name, chosen) for name, chosen in sorted(by_language.items())]
     lines += [line(f"{name} · {kind}", chosen) for (name, kind), chosen in sorted(by_kind.items())]
     text = table(["set", "texts", "ours", "VADER"], lines)
-    confusion = Counter((row["sentiment"], our_label(row["text"], row["language"])) for row in rows)
+    confusion = Counter((row["sentiment"], label) for label, row in zip(answered, rows, strict=True))
     answers = ("positive", "neutral", "negative", "mixed")
     text += "\n" + table(
         ["true \\ answered", *answers],
@@ -148,14 +138,13 @@ def one_of_three(found: sentiment.Sentiment) -> str:
 
 def vader_sets(folder: Path) -> str:
     """The texts that VADER's authors published and that training left out."""
-    baseline = vader()
     lines = []
     for name in sorted(PUBLISHED):
         rows = [row for number, row in enumerate(published(folder, name)) if number % 5 == MEASURED]
         ours = sum(one_of_three(sentiment.analyze(text, "en")) == true for text, true in rows)
-        theirs = sum(bool(baseline) and baseline(text) == true for text, true in rows)
+        theirs = sum(vader_label(text) == true for text, true in rows)
         total = len(rows)
-        lines.append([name, total, accuracy(ours, total), accuracy(theirs, total) if baseline else "not installed"])
+        lines.append([name, total, accuracy(ours, total), accuracy(theirs, total)])
     return table(["VADER's own set, every fifth text", "texts", "ours", "VADER"], lines)
 
 

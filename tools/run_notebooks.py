@@ -51,13 +51,17 @@ def notebooks() -> list[Path]:
 
 def surroundings() -> str:
     """Digest of all that a notebook's outputs depend on, except the notebook."""
-    digest = hashlib.sha256(sys.version.encode())
-    for path in [ROOT / "requirements.txt", *files_under(ROOT / "data"), *files_under(ROOT / "local_azure")]:
-        if path.suffix != ".md":
-            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    for page in files_under(ROOT / "book"):  # chapter 3 links to the chapters that exist
-        digest.update(page.name.encode())
-    return digest.hexdigest()
+    files = [ROOT / "requirements.txt", *files_under(ROOT / "data"), *files_under(ROOT / "local_azure")]
+    pages = [page.name for page in files_under(ROOT / "book")]  # chapter 3 links to the chapters that exist
+    return digest([path for path in files if path.suffix != ".md"], ROOT, sys.version, *pages)
+
+
+def digest(files: list[Path], base: Path, *more: str) -> str:
+    """Changes when a file, its place below ``base``, or one of the other strings does."""
+    found = hashlib.sha256("\0".join(more).encode())
+    for path in files:
+        found.update(str(path.relative_to(base)).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def kept(stem: str, content: bytes, around: str) -> Path:

@@ -29,8 +29,7 @@ def extract(text: str, language: str) -> list[str]:
     candidates = _english(text) if language == "en" else _other(text, language)
     counted: Counter[str] = Counter()
     first: dict[str, tuple[int, str]] = {}
-    for place, (start, phrase) in enumerate(candidates):
-        del start
+    for place, phrase in enumerate(candidates):
         counted[phrase.lower()] += 1
         first.setdefault(phrase.lower(), (place, phrase))
     words = Counter(word.lower() for phrase in first for word in phrase.split())
@@ -45,7 +44,7 @@ def extract(text: str, language: str) -> list[str]:
     return [first[phrase][1] for phrase in sorted(first, key=weight)]
 
 
-def _english(text: str) -> list[tuple[int, str]]:
+def _english(text: str) -> list[str]:
     found = []
     document = parsing.parse(text)
     for chunk in document.noun_chunks:
@@ -59,7 +58,7 @@ def _english(text: str) -> list[tuple[int, str]]:
         phrase = text[tokens[0].idx : tokens[-1].idx + len(tokens[-1])]
         if "\n" in phrase or len(phrase) < 2 or phrase.lower() in _SMALL_TALK or not any(map(str.isalpha, phrase)):
             continue
-        found.append((tokens[0].idx, phrase))
+        found.append(phrase)
     return found
 
 
@@ -70,7 +69,7 @@ def _stop_words(language: str) -> frozenset[str]:
     return frozenset(import_module(f"spacy.lang.{language}.stop_words").STOP_WORDS)
 
 
-def _other(text: str, language: str) -> list[tuple[int, str]]:
+def _other(text: str, language: str) -> list[str]:
     stop = _stop_words(language)
     found = []
     for sentence in sentences.split(text):
@@ -82,17 +81,16 @@ def _other(text: str, language: str) -> list[tuple[int, str]]:
             elided = re.split("['’]", word)[-1]  # l'application, d'una
             useless = word in stop or elided in stop or len(elided) < 3 or not any(map(str.isalpha, word))
             if run and (not joined or useless):
-                found += _phrase(piece, run, sentence.start)
+                found += _phrase(piece, run)
                 run = []
             if match and not useless:
                 run.append(match)
     return found
 
 
-def _phrase(piece: str, run: list[re.Match[str]], offset: int) -> list[tuple[int, str]]:
-    start = run[0].start()
-    phrase = piece[start : run[-1].end()]
+def _phrase(piece: str, run: list[re.Match[str]]) -> list[str]:
+    phrase = piece[run[0].start() : run[-1].end()]
     elided = re.match(r"\w{1,5}['’](?=\w)", phrase)
     if elided:
-        start, phrase = start + elided.end(), phrase[elided.end() :]
-    return [(offset + start, phrase)] if len(run) <= _LONGEST and len(phrase) > 2 else []
+        phrase = phrase[elided.end() :]
+    return [phrase] if len(run) <= _LONGEST and len(phrase) > 2 else []

@@ -86,7 +86,8 @@ def _weights() -> tuple["numpy.ndarray", "numpy.ndarray"]:
 
 
 @lru_cache(maxsize=1)
-def _vader():
+def vader():
+    """VADER's analyser, loaded once."""
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     return SentimentIntensityAnalyzer()
@@ -99,7 +100,7 @@ def features(texts: list[str], language: str) -> "numpy.ndarray":
     lexicon = numpy.zeros((len(texts), 6), dtype=numpy.float32)
     if language == "en":
         for row, text in zip(lexicon, texts, strict=True):
-            said = _vader().polarity_scores(text)
+            said = vader().polarity_scores(text)
             compound = said["compound"]
             row[:] = compound, said["pos"], said["neg"], said["neu"], compound > 0.05, compound < -0.05
     return numpy.hstack([embeddings.embed(texts), lexicon])

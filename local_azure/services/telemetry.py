@@ -16,6 +16,5 @@ async def swallow(request):
     return JSONResponse({"itemsReceived": count, "itemsAccepted": count, "errors": []})
 
 
-FAMILY = "cognitive"
 AUDIENCES = ()  # nobody is asked for a key
 routes = [Route("/{path:path}", swallow, methods=["GET", "POST"])]

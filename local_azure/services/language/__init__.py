@@ -15,11 +15,10 @@ from .kinds import KINDS, OLDER_VERSIONS, refusal
 from .requests import api_version, documents, flag, invalid, kind_of, options, read_body
 from .results import analyse, collect, engine_label
 
-__all__ = ["AUDIENCES", "FAMILY", "HOSTS", "resume", "routes"]
+__all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
 
 HOSTS = (".cognitiveservices.azure.com", ".services.ai.azure.com", ".api.cognitive.microsoft.com")
 AUDIENCES = ("https://cognitiveservices.azure.com", "https://ai.azure.com")
-FAMILY = "cognitive"
 
 
 async def analyze_text(request):
