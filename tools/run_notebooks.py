@@ -11,6 +11,7 @@ passes over every notebook in a folder of that name.) Outputs are reused when th
 """
 
 import argparse
+import ast
 import hashlib
 import json
 import os
@@ -18,6 +19,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from filelock import FileLock
@@ -27,6 +30,13 @@ CACHE = ROOT / ".cache"
 STAGE = CACHE / "book"
 EXECUTED = CACHE / "executed"
 SECOND = CACHE / "second-run"
+# Published plots are SVG: sharp on every screen, a few kilobytes, and the same bytes in every run.
+KERNEL_CONFIG = """\
+c.InlineBackend.figure_formats = ["svg"]
+c.InlineBackend.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Date": None}}
+c.InlineBackend.rc = {"svg.hashsalt": "course"}
+c.HistoryManager.enabled = False
+"""
 JUNK = {"__pycache__", ".ipynb_checkpoints", ".DS_Store"}
 
 
@@ -53,7 +63,7 @@ def surroundings() -> str:
     """Digest of all that a notebook's outputs depend on, except the notebook."""
     files = [ROOT / "requirements.txt", *files_under(ROOT / "data"), *files_under(ROOT / "local_azure")]
     pages = sorted(page.name for page in (ROOT / "book").glob("*.md"))  # chapter 3 links to the chapters that exist
-    return digest([path for path in files if path.suffix != ".md"], ROOT, sys.version, *pages)
+    return digest([path for path in files if path.suffix != ".md"], ROOT, sys.version, KERNEL_CONFIG, *pages)
 
 
 def digest(files: list[Path], base: Path, *more: str) -> str:
@@ -103,6 +113,7 @@ def environment(**more: str) -> dict[str, str]:
     unwanted = ("PYTHONDONTWRITEBYTECODE", "LOCAL_AZURE", "MPLBACKEND")
     env = {k: v for k, v in os.environ.items() if k not in unwanted and not k.startswith("PYTEST_")}
     env |= {"LOCAL_AZURE_ALWAYS": "1", "LOCAL_AZURE_HOME": str(CACHE / "azure"), "PYTHONHASHSEED": "0"}
+    env["IPYTHONDIR"] = str(CACHE / "ipython")
     path = [str(Path(__file__).parent), str(ROOT), env.get("PYTHONPATH", "")]
     return env | {"PYTHONPATH": os.pathsep.join(p for p in path if p)} | more
 
@@ -116,7 +127,7 @@ def execute(
     env: dict[str, str] | None = None,
 ) -> dict:
     """Run notebooks in place with nbmake. Returns ``failures`` and, per notebook, wall and CPU seconds."""
-    CACHE.mkdir(exist_ok=True)
+    put(KERNEL_CONFIG.encode(), CACHE / "ipython" / "profile_default" / "ipython_kernel_config.py")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [
@@ -148,6 +159,44 @@ def explain(failure: dict) -> str:
     )
 
 
+def imported(path: Path) -> list[str]:
+    """The top-level modules that a notebook's code cells import, in alphabetical order."""
+    modules = set()
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        lines = [line for line in "".join(cell["source"]).splitlines() if not line.lstrip().startswith(("%", "!"))]
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                modules.add(node.module)
+    return sorted(modules)
+
+
+def versions(modules: list[str]) -> dict[str, str]:
+    """``{package: version}`` for the modules that come from a package, this project's own left out."""
+    by_module = packages_distributions()
+    found = {}
+    for module in modules:
+        candidates = by_module.get(module.split(".")[0], [])
+        # `azure` belongs to many packages: the right one has the module's name, with hyphens for dots
+        named = [name for name in candidates if module.replace(".", "-").startswith(name.lower())]
+        for name in (named or candidates)[:1]:
+            if name != "local-azure":
+                found[name] = version(name)
+    return dict(sorted(found.items()))
+
+
+def note_run(path: Path) -> None:
+    """Write into an executed notebook when and with what it ran; its page says so."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    python = ".".join(map(str, sys.version_info[:3]))
+    ran = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "python": python, "packages": versions(imported(path))}
+    notebook["metadata"]["last_run"] = ran
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def run(names: list[str] | None = None, *, fresh: bool = False, junit: Path | None = None) -> int:
     """Lay out the sources, execute what is out of date (``fresh``: everything). Returns 0, or 1 when a cell failed."""
     around = surroundings()
@@ -171,6 +220,7 @@ def run(names: list[str] | None = None, *, fresh: bool = False, junit: Path | No
         if path.stem in result["figures"] and path.stem not in failed:
             for old in EXECUTED.glob(f"{path.stem}.*.ipynb"):
                 old.unlink()
+            note_run(path)
             shutil.copyfile(path, places[path])
     for failure in result["failures"]:
         print(explain(failure))

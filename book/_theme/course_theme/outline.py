@@ -5,6 +5,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.util import logging
@@ -40,6 +41,12 @@ class Page:
     @property
     def is_notebook(self) -> bool:
         return self.docname.startswith("notebooks/")
+
+    @property
+    def number(self) -> int | None:
+        """The number of a chapter."""
+        found = re.match(r"book/(\d\d)-", self.docname)
+        return int(found[1]) if found else None
 
 
 def places(site_map):
@@ -86,7 +93,8 @@ def read_page(env, docname, part, parent) -> Page:
     doctree = env.get_doctree(docname)
     meta = env.metadata[docname]
     description = " ".join(str(meta.get("description", "")).split()) or first_paragraph(doctree)
-    ran = meta.get("last_run")
+    source = Path(env.doc2path(docname))
+    ran = json.loads(source.read_text("utf-8"))["metadata"].get("last_run") if source.suffix == ".ipynb" else None
     return Page(
         docname=docname,
         title=env.titles[docname].astext(),
@@ -98,7 +106,7 @@ def read_page(env, docname, part, parent) -> Page:
         needs=listed(meta.get("needs")),
         exercises=[node["number"] for node in doctree.findall(exercise)],
         questions={node["ids"][0]: right_option(node) for node in doctree.findall(question)},
-        ran=json.loads(ran) if isinstance(ran, str) else ran,
+        ran=ran,
     )
 
 
