@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 from pygments.formatters import HtmlFormatter
-from pygments.style import Style
 from pygments.styles import get_style_by_name
 
 from .outline import for_script
@@ -18,13 +17,13 @@ LIGHT, DARK = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 
 def colours_of_code() -> str:
     """Rules for every token of Pygments, with a colour for each of the two modes."""
-    light, dark = (dict(get_style_by_name(name)) for name in (LIGHT, DARK))
+    light, dark = (get_style_by_name(name) for name in (LIGHT, DARK))
+    names = HtmlFormatter(style=light).ttype2class
     rules = []
-    for token, name in sorted(HtmlFormatter(style=Style).ttype2class.items(), key=str):
-        one, other = light.get(token), dark.get(token)
-        if name and one and other and (one["color"] or other["color"]):
-            colours = f"#{one['color'] or '1f2328'}, #{other['color'] or 'e8eaed'}"
-            rules.append(f".highlight .{name} {{ color: light-dark({colours}); }}")
+    for token in sorted(names, key=str):
+        one, other = light.style_for_token(token)["color"], dark.style_for_token(token)["color"]
+        if names[token] and one and other:
+            rules.append(f".highlight .{names[token]} {{ color: light-dark(#{one}, #{other}); }}")
     return "\n".join(rules) + "\n"
 
 
