@@ -1,12 +1,14 @@
 """What the project says of itself: data sheets, requirements, files that point at each other."""
 
 import csv
+import json
 import re
 import subprocess
 import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import generate_devcontainers
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -161,3 +163,27 @@ def test_nothing_of_this_machine_is_committed():
         path = ROOT / name
         if path.is_file() and not JUNK & set(path.parts):
             assert str(ROOT).encode() not in path.read_bytes(), f"{name} names {ROOT}"
+
+
+def test_a_codespace_opens_each_notebook():
+    assert generate_devcontainers.main(["--check"]) == 0, "run: python tools/generate_devcontainers.py"
+
+
+def test_devcontainers_follow_the_notebooks(tmp_path, monkeypatch):
+    default = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    (tmp_path / "devcontainer.json").write_text(json.dumps(default), encoding="utf-8")
+    gone = tmp_path / "99-gone" / "devcontainer.json"
+    gone.parent.mkdir()
+    gone.write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(generate_devcontainers, "FOLDER", tmp_path)
+    assert generate_devcontainers.main(["--check"]) == 1
+    assert generate_devcontainers.main([]) == 0
+    assert generate_devcontainers.main(["--check"]) == 0
+    assert not gone.parent.exists()
+    written = list(tmp_path.glob("*/devcontainer.json"))
+    assert written
+    for path in written:
+        container = json.loads(path.read_text(encoding="utf-8"))
+        (opened,) = container["customizations"].pop("codespaces")["openFiles"]
+        assert (ROOT / opened).is_file() and Path(opened).stem == path.parent.name
+        assert container | {"name": default["name"]} == default
