@@ -54,6 +54,7 @@ def state() -> str:
 def build(strict: bool) -> int:
     """jupyter-book over the copy of the sources, into _build/html. Its warnings are shown, its good news is ours."""
     shutil.rmtree(HTML, ignore_errors=True)  # no page of an earlier table of contents may stay
+    shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)  # nor anything that the theme's code made of an earlier one
     jupyter_book = shutil.which("jupyter-book", path=str(Path(sys.executable).parent)) or "jupyter-book"
     command = [jupyter_book, "build", str(STAGE), "--path-output", str(ROOT), "--all", "-n", "-q"]
     if strict:

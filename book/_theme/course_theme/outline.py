@@ -178,7 +178,7 @@ def in_words(iso: str) -> str:
 
 def visit_from_outline(self, node):
     builder = self.builder
-    here, outline = builder.current_docname, builder.env.course_outline
+    here, outline = self.docnames[-1], builder.env.course_outline  # the last: one file can hold several pages
     context = {
         "page": outline[here],
         "outline": outline,

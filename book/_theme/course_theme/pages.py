@@ -67,11 +67,16 @@ def add_to_context(app, pagename, templatename, context, doctree):
 
 def add_facts(app, doctree, docname):
     """Put a line under the title: how long, what before, when and with what the notebook last ran, where to run it."""
-    if app.builder.name != "html" or docname not in app.env.course_outline:
+    if app.builder.name != "html" or docname not in app.env.course_outline or docname == app.config.root_doc:
         return
     title = next(doctree.findall(nodes.title), None)
-    if title is not None and not title.parent.get("no-facts"):
-        title.parent.insert(title.parent.index(title) + 1, from_outline(template="part-facts.html"))
+    if title is not None:
+        put_facts(title)
+
+
+def put_facts(title):
+    """Put the facts of a page under its title."""
+    title.parent.insert(title.parent.index(title) + 1, from_outline(template="part-facts.html"))
 
 
 def other_pages(app):

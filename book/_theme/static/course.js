@@ -63,7 +63,11 @@ function setUpScrolling() {
   all("article pre, .pst-scrollable-table-container, .cell_output .text_html").forEach((box) => watch.observe(box))
 }
 
-// Tables that can be sorted: a button in each heading.
+// Tables that can be sorted: a button in each heading. Dates stand in words and are compared as numbers, year first.
+const MONTHS = "January February March April May June July August September October November December".split(" ")
+const DATE = RegExp(`(\\d+) (${MONTHS.join("|")}) (\\d{4})`, "g")
+const yearFirst = (text) => text.replace(DATE, (_, day, month, year) => `${year} ${MONTHS.indexOf(month) + 1} ${day}`)
+
 function setUpSorting() {
   const compare = new Intl.Collator("en", { numeric: true }).compare
   for (const table of all("table.sortable")) {
@@ -77,7 +81,7 @@ function setUpSorting() {
         const up = heading.getAttribute("aria-sort") !== "ascending"
         headings.forEach((other) => other.removeAttribute("aria-sort"))
         heading.setAttribute("aria-sort", up ? "ascending" : "descending")
-        const text = (row) => all("p:not(.column)", row.cells[column]).map((p) => p.textContent).join(" ").replace(/^[“"]/, "")
+        const text = (row) => yearFirst(all("p:not(.column)", row.cells[column]).map((p) => p.textContent).join(" ").replace(/^[“"]/, ""))
         const body = table.tBodies[0]
         body.append(...[...body.rows].sort((a, b) => (up ? 1 : -1) * compare(text(a), text(b))))
       })
