@@ -13,3 +13,19 @@ sys.path.insert(0, str(ROOT / "tools"))
 def root() -> Path:
     """The project's root folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def visitor():
+    """Opens pages of the built site in Chromium: one browser and one server for each worker."""
+    from browser import visitor
+
+    with visitor() as opened:
+        yield opened
+
+
+@pytest.fixture
+def visit(visitor):
+    """``visit(page, **options)`` opens a page. Complaints in the console and requests elsewhere fail any test."""
+    yield visitor.open
+    assert visitor.close() == [], "said in the console, or asked for elsewhere, during this test"

@@ -142,7 +142,7 @@ def page(rows):
         body = "".join(table_row(row) for row in rows if row["group"] == group)
         parts.append(
             f"(then-and-now-group-{anchor})=\n## {group}\n\n{sentence}\n\n"
-            "```{list-table}\n:class: sortable\n:header-rows: 1\n:widths: 18 34 14 18 16\n\n"
+            "```{list-table}\n:class: sortable\n:header-rows: 1\n:widths: 15 31 13 18 23\n\n"
             "* - The article says\n  - Today\n  - State\n  - Use instead\n  - Source\n"
             f"{body}```\n"
         )

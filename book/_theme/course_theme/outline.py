@@ -186,6 +186,7 @@ def visit_from_outline(self, node):
         "notebooks_of": lambda chapter: notebooks_of(outline, chapter),
         "url": lambda docname: builder.get_relative_uri(here, docname),
         "in_words": in_words,
+        "heading": f"h{self.section_level + 1}",
         "launch": launch_links(builder.config, here) if outline[here].is_notebook else [],
     }
     self.body.append(builder.templates.render(node["template"], context))

@@ -117,7 +117,14 @@ def depart_page(self, node):
     self.body.append("</div>\n")
 
 
+def no_permalinks(app):
+    """Signs behind headings, to copy a heading's address, would stand in the outline of the PDF."""
+    if app.builder.name == "singlehtml":
+        app.config.html_permalinks = False
+
+
 def setup(app):
+    app.connect("builder-inited", no_permalinks)
     app.add_node(cover, html=(visit_cover, None))
     app.add_node(addnodes.start_of_file, override=True, html=(visit_page, depart_page))
     app.connect("doctree-resolved", arrange, priority=800)

@@ -1,19 +1,30 @@
-"""Tables: sortable ones carry their column's name in each cell, for phones; those of pandas get a proper corner."""
+"""Tables: long ones can be sorted, wordy ones become blocks on phones, those of pandas get a proper corner.
+
+Authors need not ask for any of it, and cannot forget it: a table shows itself what it needs.
+"""
 
 from bs4 import BeautifulSoup
 from docutils import nodes
 
+LONG = 8  # rows; fewer are taken in at a glance
+WORDY = 100  # characters in a row; with fewer, a phone shows the columns side by side, which numbers need
 
-def name_columns(app, doctree):
-    """In tables of class ``sortable``, begin each cell with the name of its column, which wide screens hide."""
+
+def prepare(app, doctree):
+    """Give tables the classes ``sortable`` and ``stacked``; cells of the latter begin with their column's name, which
+    wide screens hide. A ``list-table`` can have ``:class: sortable`` without being long."""
     for table in doctree.findall(nodes.table):
-        if "sortable" not in table["classes"]:
+        head, body = next(table.findall(nodes.thead), None), next(table.findall(nodes.tbody))
+        if head is None:
             continue
-        head, body = next(table.findall(nodes.thead)), next(table.findall(nodes.tbody))
-        names = [entry.astext() for entry in head[-1]]
-        for row in body:
-            for name, entry in zip(names, row, strict=True):
-                entry.insert(0, nodes.paragraph("", name, classes=["column"]))
+        if len(body) >= LONG and "sortable" not in table["classes"]:
+            table["classes"].append("sortable")
+        if max(len(row.astext()) for row in body) > WORDY:
+            table["classes"].append("stacked")
+            names = [entry.astext() for entry in head[-1]]
+            for row in body:
+                for name, entry in zip(names, row, strict=True):
+                    entry.insert(0, nodes.paragraph("", name, classes=["column"]))
 
 
 def mend_data_frames(app, doctree, docname):
@@ -39,5 +50,5 @@ def mend_data_frames(app, doctree, docname):
 
 
 def setup(app):
-    app.connect("doctree-read", name_columns)
+    app.connect("doctree-read", prepare)
     app.connect("doctree-resolved", mend_data_frames)

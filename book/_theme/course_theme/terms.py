@@ -19,19 +19,23 @@ class term_definition(nodes.General, nodes.Element):
 def definitions(env) -> dict[str, tuple[str, list]]:
     """``{anchor: (word, nodes of the definition)}`` for every entry of every glossary."""
     found = {}
-    for docname in env.course_outline:
-        if "glossary" in docname:
-            for item in env.get_doctree(docname).findall(nodes.definition_list_item):
+    for docname in glossaries(env):
+        for glossary in env.get_doctree(docname).findall(addnodes.glossary):
+            for item in glossary.findall(nodes.definition_list_item):
                 *words, definition = item.children
-                for word in words:
-                    for anchor in word["ids"]:
-                        found[anchor] = (word.astext(), definition.children)
+                found |= {anchor: (word.astext(), definition.children) for word in words for anchor in word["ids"]}
     return found
+
+
+def glossaries(env) -> set[str]:
+    """The pages that define terms."""
+    objects = env.get_domain("std").get_objects()
+    return {docname for _, _, kind, docname, _, _ in objects if kind == "term"}
 
 
 def replace_references(app, doctree, docname):
     """Turn references to terms into buttons; put the definitions at the end. Not on the glossary itself."""
-    if app.builder.name != "html" or "glossary" in docname:
+    if app.builder.name != "html" or docname in glossaries(app.env):
         return
     if not hasattr(app.env, "course_terms"):
         app.env.course_terms = definitions(app.env)

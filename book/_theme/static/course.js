@@ -53,7 +53,7 @@ function setUpScrolling() {
     const scrolls = box.scrollWidth > box.clientWidth + 1
     if (scrolls) {
       box.tabIndex = 0
-      box.setAttribute("role", "region")
+      box.setAttribute("role", "group")
       box.setAttribute("aria-label", names[box.tagName] ?? "Scrolls sideways")
     } else {
       for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name)
@@ -69,7 +69,9 @@ const DATE = RegExp(`(\\d+) (${MONTHS.join("|")}) (\\d{4})`, "g")
 const yearFirst = (text) => text.replace(DATE, (_, day, month, year) => `${year} ${MONTHS.indexOf(month) + 1} ${day}`)
 
 function setUpSorting() {
-  const compare = new Intl.Collator("en", { numeric: true }).compare
+  const words = new Intl.Collator("en", { numeric: true }).compare
+  const number = (text) => parseFloat(text.replace(/(\d),(?=\d)/g, "$1"))
+  const compare = (a, b) => number(a) - number(b) || words(a, b) // words, too, when one of the two is no number
   for (const table of all("table.sortable")) {
     const headings = all("thead th", table)
     headings.forEach((heading, column) => {
