@@ -1,4 +1,4 @@
-"""What the book consists of: parts, pages, and what a reader can do on each. Made once, when all pages have been read."""
+"""What the book consists of: parts, pages, and what a reader can do on each. Made once all pages have been read."""
 
 import json
 import math

@@ -43,7 +43,8 @@ def edit_links(app, pagename) -> dict[str, str]:
     repo = repository(app.config)
     source = app.env.metadata[pagename].get("source") or app.env.doc2path(pagename, base=False)
     title = app.env.course_outline[pagename].title
-    report = urlencode({"title": f"{title}: ", "body": f"Page: {source}\n\nThe sentence or cell:\n\nWhat I expected:\n"})
+    body = f"Page: {source}\n\nThe sentence or cell:\n\nWhat I expected:\n"
+    report = urlencode({"title": f"{title}: ", "body": body})
     return {
         "edit": f"{repo['url']}/edit/{repo['branch']}/{source}",
         "report": f"{repo['url']}/issues/new?{report}",
