@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 # Without compiled files every kernel compiles all its imports again, which doubles the notebooks' CPU time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install book serve test bench lock sdk-samples clean
+.PHONY: help install book serve downloads test bench lock sdk-samples clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,10 @@ book: install  ## run the notebooks that changed, build the site, say where to o
 serve: book  ## the same, then serve it on http://127.0.0.1:8000 (PORT=… for another port)
 	@echo "Serving http://127.0.0.1:$(PORT)/ until you press Ctrl-C"
 	@$(RUN) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+downloads: book  ## the book as a PDF, and the site as a zip file for reading without a network
+	@$(RUN) tools/prepare_browser.py
+	@$(RUN) tools/make_downloads.py
 
 test: install  ## style, unit tests, notebooks, exercises, the built site
 	@$(RUN) tools/run_tests.py

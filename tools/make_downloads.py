@@ -94,6 +94,13 @@ def name_outline(pdf) -> None:
             item.title = heading
 
 
+def unwrap_figures(pdf) -> None:
+    """A picture with its caption is tagged as a figure around a figure, the outer one without words: make it a group."""
+    for thing in pdf.objects:
+        if isinstance(thing, pikepdf.Dictionary) and thing.get("/S") == "/Figure" and "/Alt" not in thing:
+            thing.S = pikepdf.Name.Div
+
+
 def make_pdf(target: Path) -> None:
     """Print PAGE twice, since the contents can name pages only when these are known, and compress the second."""
     with tempfile.TemporaryDirectory() as folder:
@@ -105,6 +112,7 @@ def make_pdf(target: Path) -> None:
         print_page(printed)
         with pikepdf.open(printed) as pdf:
             name_outline(pdf)
+            unwrap_figures(pdf)
             pdf.Root.PageMode = pikepdf.Name.UseOutlines
             pdf.docinfo["/Creator"] = "make downloads"
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -28,10 +28,18 @@ STEPS = {
     "notebooks again": pytest_step("again", "tests", "-m", "second_run"),
     "exercises": pytest_step("exercises", "tests", "-n", "2", "-m", "notebooks and not second_run"),
     "book": [sys.executable, str(ROOT / "tools" / "build_book.py")],
+    "browser": [sys.executable, str(ROOT / "tools" / "prepare_browser.py")],
+    "downloads": [sys.executable, str(ROOT / "tools" / "make_downloads.py")],
     "site": pytest_step("site", "tests", "-n", "2", "-m", "site"),
 }
 # no sense without
-NEEDED = {"book": "notebooks", "site": "book", "notebooks again": "notebooks", "exercises": "notebooks"}
+NEEDED = {
+    "notebooks again": "notebooks",
+    "exercises": "notebooks",
+    "book": "notebooks",
+    "downloads": "book",
+    "site": "book",
+}
 
 
 def counted() -> tuple[int, int, int]:
@@ -59,9 +67,9 @@ def main() -> int:
         verdicts[name] = "passed" if code == 0 else f"FAILED (exit {code})"
         print(f"── {name}: {verdicts[name]}, {time.monotonic() - started:.0f} s", flush=True)
     passed, failed, skipped = counted()
-    # style and book are one check each; a step that broke without a failed test counts as one failure
+    # style, book and downloads are one check each; a step that broke without a failed test counts as one failure
     for name, verdict in verdicts.items():
-        if name in ("style", "book"):
+        if name in ("style", "book", "downloads"):
             passed, failed = passed + (verdict == "passed"), failed + verdict.startswith("FAILED")
     wrong = [name for name, verdict in verdicts.items() if verdict != "passed"]
     failed = max(failed, len(wrong))
