@@ -19,6 +19,7 @@ import chromium
 import pikepdf
 from bs4 import BeautifulSoup
 from build_book import BUILD, HTML, STAMP
+from build_book import state as state_of_book
 from run_notebooks import ROOT, STAGE, alone, digest, environment, files_under
 
 WORK = BUILD / "downloads-work"
@@ -95,7 +96,7 @@ def name_outline(pdf) -> None:
 
 
 def unwrap_figures(pdf) -> None:
-    """A picture with its caption is tagged as a figure around a figure, the outer one without words: make it a group."""
+    """A picture and its caption come as a figure around a figure, the outer one without words: make that a group."""
     for thing in pdf.objects:
         if isinstance(thing, pikepdf.Dictionary) and thing.get("/S") == "/Figure" and "/Alt" not in thing:
             thing.S = pikepdf.Name.Div
@@ -138,8 +139,8 @@ def pack_site(target: Path) -> None:
 
 def main() -> int:
     with alone():
-        if not STAMP.is_file():
-            print("There is no book to pack: make book")
+        if not STAMP.is_file() or STAMP.read_text() != state_of_book():
+            print("The book is not built, or older than its sources: make book")
             return 1
         now = state()
         if STATE.is_file() and STATE.read_text() == now and PDF.is_file() and ZIP.is_file():
