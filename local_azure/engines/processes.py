@@ -1,0 +1,107 @@
+"""Runs a command in a folder: output in a log file, a time limit, and an end that no child process outlives.
+
+Every process of a command carries the command's name in its environment. By that mark its whole family is found again,
+also the members that left the process group, and also by a later program when this one was killed.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+
+import psutil
+
+MARK = "LOCAL_AZURE_PROCESS"  # names the command, in the environment of all its processes
+GRACE = 3  # seconds between asking a family to end and ending it
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended. code: what it exited with; None if it was stopped at its time limit."""
+
+    code: int | None
+
+    @property
+    def timed_out(self):
+        return self.code is None
+
+
+async def run(command, folder, environment, log, name, timeout=None):
+    """Run `command` in a shell and wait for its end: an `Outcome`.
+
+    log: the file that takes what it prints, from the first line on. timeout: seconds, or None for no limit.
+    Cancelling the task that awaits this ends the command's processes first.
+    """
+    with open(log, "ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            *_shell(command), cwd=folder, env={**environment, MARK: name},
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, **_own_group(),
+        )  # fmt: skip
+    try:
+        code = await asyncio.wait_for(process.wait(), timeout)
+    except TimeoutError:
+        await _end(name, process, GRACE)
+        return Outcome(None)
+    except asyncio.CancelledError:
+        await asyncio.shield(_end(name, process, GRACE))
+        raise
+    await _end(name, process, 0)  # what it left running in the background
+    return Outcome(code)
+
+
+def _shell(command):
+    if os.name != "posix":
+        return ["cmd", "/d", "/c", command]
+    return [shutil.which("bash") or "/bin/sh", "-c", command]
+
+
+def _own_group():
+    if os.name == "posix":
+        return {"start_new_session": True}
+    return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+
+
+async def _end(name, process, grace):
+    await asyncio.to_thread(end_family, name, process.pid, grace)
+    await process.wait()
+
+
+def end_family(name, group=None, grace=GRACE):
+    """End all processes of a command: asked first, and after `grace` seconds without asking. Returns how many."""
+    ended = set()
+    until = time.monotonic() + grace
+    asked = False
+    while True:
+        family = _family(name)
+        if grace and not asked:
+            _signal(family, group, "SIGTERM")
+            asked = True
+        elif time.monotonic() >= until:
+            _signal(family, group, "SIGKILL")
+        ended.update(process.pid for process in family)
+        if not family:
+            return len(ended)
+        time.sleep(0.02)
+
+
+def _family(name):
+    """The living processes that carry the mark."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == name and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _signal(family, group, kind):
+    if group is not None and os.name == "posix":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, getattr(signal, kind))
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            process.terminate() if kind == "SIGTERM" else process.kill()
