@@ -24,12 +24,12 @@ from filelock import FileLock
 
 from . import certificates
 from .hosts import UPSTREAM_VARIABLE, is_azure
-from .userdata import home, load_secrets
+from .userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, home, load_secrets
 
 __all__ = ["fault", "start"]
 
 ENDPOINT = "https://local-azure-course.cognitiveservices.azure.com"
-OWN_AZURE = ("FOUNDRY_ENDPOINT",)  # variables that, set by the learner, mean: my own Azure
+OWN_AZURE = ("FOUNDRY_ENDPOINT", "AZUREML_WORKSPACE_NAME")  # variables that, set by the learner, mean: my own Azure
 MARK = "LOCAL_AZURE"  # set to the port in every process that `start()` prepared
 ALWAYS_LOCAL = (
     "LOCAL_AZURE_ALWAYS"  # set to 1, `.env` is not looked at: the course's own tests must not cost anybody money
@@ -104,6 +104,9 @@ def environment():
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         "FOUNDRY_ENDPOINT": ENDPOINT,
         "FOUNDRY_KEY": secrets["key1"],
+        "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+        "AZURE_RESOURCE_GROUP": RESOURCE_GROUP,
+        "AZUREML_WORKSPACE_NAME": WORKSPACE,
     }
 
 

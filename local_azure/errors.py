@@ -12,12 +12,13 @@ class AzureError(Exception):
 
     status: HTTP status. code, message: what Azure's body carries. target: the part of the request at fault.
     inner: (code, message) of the cause, where there is one. headers: further response headers.
+    more: further members of the body, as Azure Resource Manager has them (details, additionalInfo).
     """
 
-    def __init__(self, status, code, message, target=None, inner=None, headers=None):
+    def __init__(self, status, code, message, target=None, inner=None, headers=None, more=None):
         super().__init__(f"{status} {code}: {message}")
         self.status, self.code, self.message = status, code, message
-        self.target, self.inner, self.headers = target, inner, headers
+        self.target, self.inner, self.headers, self.more = target, inner, headers, more
 
 
 def render(error):
@@ -27,6 +28,7 @@ def render(error):
         body["target"] = error.target
     if error.inner:
         body["innererror"] = {"code": error.inner[0], "message": error.inner[1]}
+    body |= error.more or {}
     headers = dict(error.headers or {})
     if error.code:
         headers["x-ms-error-code"] = error.code

@@ -21,14 +21,14 @@ from . import errors, identity
 from .faults import Fault, Faults
 from .hosts import is_telemetry
 from .proxy import FrontDoor
-from .services import language, telemetry
+from .services import language, machine_learning, storage, telemetry
 from .store import Store
 from .userdata import home, load_secrets, write_private
 
 DEFAULT_PORT = 48220  # a free one is taken where this is in use
 IDLE_MINUTES = 15  # without a request, and with every process that called start() gone
 KEEP_ALIVE = 900  # seconds that an idle connection stays open: clients pool theirs
-SERVICES = (language,)  # each has HOSTS, AUDIENCES, routes, and perhaps resume(app)
+SERVICES = (language, machine_learning, storage)  # each has HOSTS, AUDIENCES, routes, and perhaps resume(app)
 LOOPBACK = ("127.0.0.1", "localhost")
 
 log = logging.getLogger("local_azure")
@@ -189,6 +189,7 @@ def application():
         lifespan=lifespan,
         exception_handlers={errors.AzureError: on_azure_error, HTTPException: on_http_error},
     )
+    app.state.home = home()
     app.state.secrets = load_secrets()
     app.state.faults = Faults()
     app.state.requests = 0

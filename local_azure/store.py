@@ -28,9 +28,10 @@ class Store:
         row = self._db.execute("SELECT value FROM resources WHERE kind = ? AND key = ?", (kind, key)).fetchone()
         return json.loads(row[0]) if row else None
 
-    def items(self, kind):
-        """All (key, value) of a kind, in order of key."""
-        rows = self._db.execute("SELECT key, value FROM resources WHERE kind = ? ORDER BY key", (kind,)).fetchall()
+    def items(self, kind, prefix=""):
+        """All (key, value) of a kind whose key begins with `prefix`, in order of key."""
+        query = "SELECT key, value FROM resources WHERE kind = ? AND key >= ? AND key < ? ORDER BY key"
+        rows = self._db.execute(query, (kind, prefix, prefix + "\U0010ffff")).fetchall()
         return [(key, json.loads(value)) for key, value in rows]
 
     def delete(self, kind, key):

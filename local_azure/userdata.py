@@ -7,6 +7,11 @@ from pathlib import Path
 
 import platformdirs
 
+# The Azure Machine Learning workspace that is there from the beginning. start() exports the names.
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+RESOURCE_GROUP = "learning"
+WORKSPACE = "course"
+
 
 def home():
     """The folder, created if need be. LOCAL_AZURE_HOME names another, for instance in tests."""

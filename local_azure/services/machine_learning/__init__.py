@@ -1,0 +1,33 @@
+"""Azure Machine Learning: Azure Resource Manager's part, and the services at a workspace's own addresses.
+
+Routes and shapes follow Microsoft's published API descriptions and what azure-ai-ml 1.35 sends and reads.
+"""
+
+from . import arm, assets, computes, datastores, workspaces
+
+__all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
+
+HOSTS = ("management.azure.com", ".api.azureml.ms", ".inference.ml.azure.com")
+AUDIENCES = ()  # each route asks for what it needs: a token of ARM, or the key of an endpoint
+
+
+async def resume(app):
+    """What an earlier server left, and the workspace that is there from the beginning."""
+    workspaces.ensure_first(app.state)
+
+
+async def nothing_here(request):
+    """What Azure may have under a subscription, and the local Azure has not."""
+    raise arm.not_yet(f"{request.method} {request.url.path}")
+
+
+routes = [
+    *arm.routes,
+    *workspaces.routes,
+    *computes.routes,
+    *datastores.routes,
+    *assets.routes,
+    arm.route(
+        "/subscriptions/{rest:path}", nothing_here, ("GET", "PUT", "PATCH", "POST", "DELETE", "HEAD"), versions=None
+    ),
+]

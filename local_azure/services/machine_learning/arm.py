@@ -1,0 +1,316 @@
+"""What every resource of Azure Resource Manager has in common: ids, envelopes, api-versions, errors, pages, operations.
+
+A resource is one record of kind "ml" in the store; its key is its id in lower case, since ARM ids ignore case.
+"""
+
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from ... import identity
+from ...errors import AzureError
+
+KIND = "ml"
+OPERATION = "ml-operation"
+HOST = "https://management.azure.com"
+REGION = "local"
+GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
+PROVIDER = "Microsoft.MachineLearningServices"
+WORKSPACE = f"{GROUP}/providers/{PROVIDER}/workspaces/{{workspace}}"
+AUDIENCES = (
+    "https://management.azure.com", "https://management.core.windows.net", "https://ml.azure.com", "https://ai.azure.com",
+)  # fmt: skip
+# Those that azure-ai-ml 1.35 sends, and those of the Azure documentation that differ in nothing that is answered here.
+VERSIONS = (
+    "2021-10-01", "2022-02-01-preview", "2022-05-01", "2022-10-01", "2022-10-01-preview", "2022-12-01-preview",
+    "2023-02-01-preview", "2023-04-01", "2023-04-01-preview", "2023-06-01-preview", "2023-08-01-preview", "2023-10-01",
+    "2024-01-01-preview", "2024-04-01", "2024-04-01-preview", "2024-07-01-preview", "2024-10-01", "2024-10-01-preview",
+    "2025-01-01-preview", "2025-12-01",
+)  # fmt: skip
+WAIT = {"Retry-After-Ms": "100"}  # how soon to ask again: SDKs wait for seconds unless told
+PAGE = 100
+MOST_BYTES = 4 * 1024 * 1024  # of a request to ARM
+
+
+# Routes
+
+
+class AnyCaseRoute(Route):
+    """A route whose path ignores case, as ARM does."""
+
+    def __init__(self, path, endpoint, **given):
+        super().__init__(path, endpoint, **given)
+        self.path_regex = re.compile(self.path_regex.pattern, re.IGNORECASE)
+
+
+def route(path, handler, methods=("GET",), versions=VERSIONS):
+    """A route for callers with a token. versions: the api-versions taken; None where the address has none."""
+
+    async def guarded(request):
+        require_token(request)
+        if versions:
+            check_version(request, versions)
+        return await handler(request)
+
+    return AnyCaseRoute(path, guarded, methods=list(methods), name=handler.__name__)
+
+
+def require_token(request):
+    """Let the request pass with a token for ARM or for Azure Machine Learning; 401 otherwise, in ARM's words."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    challenge = {"WWW-Authenticate": f'Bearer authorization_uri="https://login.windows.net/{identity.TENANT}"'}
+    if scheme.lower() != "bearer" or not token:
+        message = "Authentication failed. The 'Authorization' header is missing or has no bearer token."
+        raise AzureError(401, "AuthenticationFailed", message, headers=challenge)
+    try:
+        return identity.verify(token, request.app.state.secrets["signing"], AUDIENCES)
+    except AzureError as error:
+        raise AzureError(401, "InvalidAuthenticationToken", error.message, headers=challenge) from None
+
+
+def check_version(request, versions=VERSIONS):
+    """The api-version of the request; 400 if it is missing or unknown."""
+    version = request.query_params.get("api-version")
+    if not version:
+        message = "The api-version query parameter (?api-version=) is required for all requests."
+        raise AzureError(400, "MissingApiVersionParameter", message)
+    if version.lower() in versions:
+        return version.lower()
+    supported = f"The supported versions are '{','.join(sorted(versions))}'."
+    if re.fullmatch(r"\d{4}-\d\d-\d\d(-[a-z]+)?", version.lower()):
+        message = (
+            f"No registered resource provider found for location '{REGION}' and API version '{version}'. {supported}"
+        )
+        raise AzureError(400, "NoRegisteredProviderFound", message)
+    raise AzureError(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid. {supported}")
+
+
+async def body_of(request):
+    """The JSON object that was sent; 400 or 413 otherwise."""
+    declared = request.headers.get("content-length", "0")
+    data = bytearray()
+    if not (declared.isdigit() and int(declared) > MOST_BYTES):
+        async for part in request.stream():
+            data += part
+            if len(data) > MOST_BYTES:
+                break
+        else:
+            return _parsed(bytes(data))
+    raise AzureError(413, "RequestContentTooLarge", f"The request content is larger than {MOST_BYTES} bytes.")
+
+
+def _not_a_number(name):
+    raise ValueError(f"{name} is not JSON")
+
+
+def _parsed(data):
+    try:
+        value = json.loads(data or b"{}", parse_constant=_not_a_number)
+        if b"\\u" in data:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair cannot be text
+    except (ValueError, RecursionError) as error:
+        message = f"The request content was invalid and could not be deserialized: '{error}'."
+        raise AzureError(400, "InvalidRequestContent", message) from None
+    if not isinstance(value, dict):
+        raise AzureError(400, "InvalidRequestContent", "The request content must be a JSON object.")
+    return value
+
+
+def properties_of(body):
+    """The `properties` of a resource that was sent; 400 unless they are an object."""
+    properties = body.get("properties")
+    if not isinstance(properties, dict):
+        raise AzureError(400, "InvalidRequestContent", "The request content has no object 'properties'.")
+    return properties
+
+
+# Ids
+
+
+def workspace_path(subscription, group, workspace):
+    """The ARM id of a workspace."""
+    return WORKSPACE.format(subscription=subscription, group=group, workspace=workspace)
+
+
+def workspace_of(request):
+    """The ARM id of the workspace that the request's path names, written as it was created; 404 if there is none."""
+    names = request.path_params
+    path = workspace_path(names["subscription"], names["group"], names["workspace"])
+    return get(request.app.state, path)["id"]
+
+
+def name_of(path):
+    return path.rsplit("/", 1)[1]
+
+
+def type_of(path):
+    """Microsoft.MachineLearningServices/workspaces/data/versions of …/workspaces/w/data/d/versions/1."""
+    provider, *rest = re.split("/providers/", path, flags=re.IGNORECASE)[-1].split("/")
+    return "/".join([provider, *rest[::2]])
+
+
+# Resources
+
+
+def get(state, path):
+    """The resource with this id; 404 in ARM's words otherwise."""
+    found = state.store.get(KIND, path.lower())
+    if found is None:
+        raise not_found(path)
+    return found
+
+
+def find(state, path):
+    """The resource with this id, or None."""
+    return state.store.get(KIND, path.lower())
+
+
+def put(state, path, body, who=identity.PRINCIPAL):
+    """Create or replace a resource: the envelope (id, name, type, systemData) is added. Returns it."""
+    before = find(state, path)
+    path = before["id"] if before else path
+    made = before["systemData"] if before else {"createdAt": now(), "createdBy": who, "createdByType": "Application"}
+    changed = {"lastModifiedAt": now(), "lastModifiedBy": who, "lastModifiedByType": "Application"}
+    kept = {name: value for name, value in body.items() if name not in ("id", "name", "type", "systemData")}
+    resource = {"id": path, "name": name_of(path), "type": type_of(path), **kept, "systemData": made | changed}
+    state.store.put(KIND, path.lower(), resource)
+    return resource
+
+
+def delete(state, path):
+    """Remove a resource and all below it. True if there was one."""
+    for key, _ in state.store.items(KIND, path.lower() + "/"):
+        state.store.delete(KIND, key)
+    return state.store.delete(KIND, path.lower())
+
+
+def children(state, collection):
+    """The resources directly in a collection such as …/workspaces/w/data, in order of name."""
+    prefix = collection.lower() + "/"
+    return [value for key, value in state.store.items(KIND, prefix) if "/" not in key[len(prefix) :]]
+
+
+def now():
+    """This moment as ARM writes it."""
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
+# Errors
+
+
+def not_found(path):
+    """404 ResourceNotFound for an ARM id."""
+    found = re.match("/subscriptions/[^/]+/resourceGroups/([^/]+)/providers/(.+)", path, re.IGNORECASE)
+    if not found:
+        return AzureError(404, "ResourceNotFound", f"The resource '{path}' was not found.")
+    provider, *rest = found[2].split("/")
+    what = "/".join([provider] + [part for pair in zip(rest[::2], rest[1::2], strict=False) for part in pair])
+    message = f"The Resource '{what}' under resource group '{found[1]}' was not found. For more details please go to "
+    return AzureError(404, "ResourceNotFound", message + "https://aka.ms/ARMResourceNotFoundFix")
+
+
+def user_error(message, status=400, inner="BadArgument", target=None):
+    """The error of Azure Machine Learning itself for a request that is at fault: code UserError."""
+    info = [
+        {"type": "ComponentName", "info": {"value": "managementfrontend"}},
+        {"type": "InnerError", "info": {"value": {"code": inner, "innerError": None}}},
+        {"type": "Time", "info": {"value": now()}},
+    ]
+    return AzureError(status, "UserError", message, target=target, more={"details": [], "additionalInfo": info})
+
+
+def not_yet(what):
+    """501 for what Azure has and the local Azure does not."""
+    message = f"The local Azure has no {what} yet. The page What runs locally lists what it has."
+    return AzureError(501, "NotImplemented", message)
+
+
+# Pages
+
+
+def page(request, listed, size=PAGE):
+    """A list as ARM returns it, `$skip` and `$top` heeded, with a nextLink if more is to come."""
+    query = dict(request.query_params)
+    try:
+        skip, top = int(query.get("$skip") or 0), int(query.get("$top") or size)
+    except ValueError:
+        raise user_error("$skip and $top must be whole numbers.") from None
+    if skip < 0 or top < 1:
+        raise user_error("$skip must be 0 or more, and $top 1 or more.")
+    body = {"value": listed[skip : skip + top]}
+    if skip + top < len(listed):
+        body["nextLink"] = f"{HOST}{request.url.path}?{urlencode(query | {'$skip': skip + top})}"
+    return JSONResponse(body)
+
+
+# Operations that take a while
+
+
+def start_operation(state, path):
+    """Note that work on the resource `path` has begun; the operation's id. It survives a restart."""
+    operation = str(uuid.uuid4())
+    record = {"path": path, "status": "InProgress", "startTime": now(), "endTime": None, "error": None}
+    state.store.put(OPERATION, operation, record)
+    return operation
+
+
+def finish_operation(state, operation, status="Succeeded", error=None):
+    """Note the end: Succeeded, Failed or Canceled. error: {"code", "message"}."""
+    record = state.store.get(OPERATION, operation)
+    state.store.put(OPERATION, operation, record | {"status": status, "endTime": now(), "error": error})
+
+
+def accepted(request, operation, resource=None, status=201):
+    """The answer to a request that began an operation: 201 with the resource, or 202."""
+    base = f"{HOST}/subscriptions/{request.path_params['subscription']}/providers/{PROVIDER}/locations/{REGION}"
+    query = f"?api-version={request.query_params['api-version']}"
+    headers = {
+        "Azure-AsyncOperation": f"{base}/mfeOperationsStatus/{operation}{query}",
+        "Location": f"{base}/mfeOperationResults/{operation}{query}",
+        **WAIT,
+    }
+    return JSONResponse(resource, status, headers=headers)
+
+
+def _operation(request):
+    found = request.app.state.store.get(OPERATION, request.path_params["operation"])
+    if found is None:
+        raise AzureError(404, "OperationNotFound", f"There is no operation {request.path_params['operation']}.")
+    return found
+
+
+async def operation_status(request):
+    """GET …/mfeOperationsStatus/{operation}: where it stands."""
+    found = _operation(request)
+    body = {
+        "id": request.url.path,
+        "name": request.path_params["operation"],
+        **{name: found[name] for name in ("status", "startTime", "endTime")},
+        "percentComplete": 0 if found["status"] == "InProgress" else 100,
+    }
+    if found["error"]:
+        body["error"] = found["error"]
+    return JSONResponse(body, headers=WAIT if found["status"] == "InProgress" else None)
+
+
+async def operation_result(request):
+    """GET …/mfeOperationResults/{operation}: 202 while it runs, then the resource, or 204 when it is gone."""
+    found = _operation(request)
+    if found["status"] == "InProgress":
+        return JSONResponse(None, 202, headers={**WAIT, "Location": str(request.url)})
+    if found["error"]:
+        raise AzureError(400, found["error"]["code"], found["error"]["message"])
+    resource = find(request.app.state, found["path"])
+    return JSONResponse(resource, 200 if resource else 204)
+
+
+_LOCATION = f"/subscriptions/{{subscription}}/providers/{PROVIDER}/locations/{{location}}"
+routes = [
+    route(f"{_LOCATION}/mfeOperationsStatus/{{operation}}", operation_status),
+    route(f"{_LOCATION}/mfeOperationResults/{{operation}}", operation_result),
+]
