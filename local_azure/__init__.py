@@ -84,12 +84,16 @@ def environment():
     upstream = os.environ.get(UPSTREAM_VARIABLE) or ""
     if MARK not in os.environ:
         upstream = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY") or ""
+    return variables(_ensure_server(upstream), upstream, f"client-{os.getpid()}")
+
+
+def variables(port, upstream, client):
+    """What `environment` sets, for a server on `port`. client: tells the server whose faults are whose."""
     bundles = (os.environ.get(name) for name in (TRUSTED, "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"))
     trusted = next(filter(None, bundles), certifi.where())
-    port = _ensure_server(upstream)
     secrets = load_secrets()
     bundle = str(certificates.bundle(trusted))
-    proxy = f"http://client-{os.getpid()}:local@127.0.0.1:{port}"  # the name tells the server whose faults are whose
+    proxy = f"http://{client}:local@127.0.0.1:{port}"
     return {
         MARK: str(port),
         UPSTREAM_VARIABLE: upstream,
