@@ -25,6 +25,8 @@ USED_BY_NAME = {
     "azure-ai-ml": ("requirements.in", "azure-ai-ml"),  # the owner's choice; chapters import it from chapter 8 on
     "httptools": ("local_azure/proxy.py", "httptools_impl"),
     "pytest-xdist": ("tools/run_notebooks.py", '"-n"'),
+    "sphinxext-opengraph": ("_config.yml", "sphinxext.opengraph"),
+    "sphinx-sitemap": ("_config.yml", "sphinx_sitemap"),
     "ruff": ("tools/run_tests.py", '"ruff"'),
 }
 

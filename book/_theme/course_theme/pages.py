@@ -80,6 +80,13 @@ def put_facts(title):
     title.parent.insert(title.parent.index(title) + 1, from_outline(template="part-facts.html"))
 
 
+def drop_thebe(app, doctree, docname):
+    """Take away what sphinx-thebe, which jupyter-book always loads, has put at the end of the page: nothing uses it."""
+    for raw in [node for node in doctree.children if isinstance(node, nodes.raw)]:
+        if "x-thebe-config" in raw.astext() or "kernelName" in raw.astext():
+            doctree.remove(raw)
+
+
 def other_pages(app):
     """The page that a server shows for an address that does not exist."""
     yield "404", {"title": "No such page"}, "404.html"
@@ -94,5 +101,6 @@ def clean_title(app, config):
 def setup(app):
     app.connect("config-inited", clean_title)
     app.connect("doctree-resolved", add_facts)
+    app.connect("doctree-resolved", drop_thebe, priority=900)
     app.connect("html-collect-pages", other_pages)
     app.connect("html-page-context", add_to_context, priority=400)  # before sphinxext-opengraph reads the description
