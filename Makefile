@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 # Without compiled files every kernel compiles all its imports again, which doubles the notebooks' CPU time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install book serve downloads test bench lock sdk-samples clean
+.PHONY: help install book serve downloads test lighthouse bench lock sdk-samples clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ downloads: book  ## the book as a PDF, and the site as a zip file for reading wi
 
 test: install  ## style, unit tests, notebooks, exercises, the built site
 	@$(RUN) tools/run_tests.py
+
+lighthouse: book  ## Lighthouse's scores for every page, on a simulated phone; takes a quarter of an hour, needs Node.js
+	@$(RUN) tools/lighthouse.py
 
 bench: install  ## start-up, overhead and memory of local_azure
 	@$(RUN) tools/bench.py
