@@ -1,10 +1,14 @@
-"""Azure Blob Storage: block blobs in containers, under the real host names of accounts."""
+"""Azure Blob Storage: block blobs in containers, under the real host names of accounts.
+
+Routes and shapes follow Microsoft's published REST reference of Blob Storage and what azure-storage-blob sends. Any
+name of an account is an account; its containers are folders, its blobs files that jobs read and write directly.
+"""
 
 from .places import create_container, path_of
+from .routes import routes
+from .signatures import account_key, sas_for
 
-__all__ = ["AUDIENCES", "HOSTS", "create_container", "path_of", "routes"]
+__all__ = ["AUDIENCES", "HOSTS", "account_key", "create_container", "path_of", "routes", "sas_for"]
 
 HOSTS = (".blob.core.windows.net",)
-AUDIENCES = ()  # signatures are checked with each request
-
-routes = []
+AUDIENCES = ()  # signatures, keys and tokens are checked with each request, in Storage's own words

@@ -1,0 +1,156 @@
+"""Containers: made, described, listed, removed."""
+
+import shutil
+from email.utils import formatdate
+from xml.sax.saxutils import escape, quoteattr
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from . import places
+from .errors import StorageError
+
+MOST_LISTED = 5000
+
+
+def metadata_of(request):
+    """The x-ms-meta-… headers of a request. HTTP libraries spell header names in small letters."""
+    prefix = "x-ms-meta-"
+    return {name[len(prefix) :]: value for name, value in request.headers.items() if name.startswith(prefix)}
+
+
+def _headers(path):
+    changed = path.stat().st_mtime_ns
+    return {"ETag": f'"0x{changed:X}"', "Last-Modified": formatdate(changed / 1e9, usegmt=True)}
+
+
+async def service(request, state, account):
+    """GET ?restype=service&comp=properties: nothing is switched on."""
+    return _xml("<StorageServiceProperties><DefaultServiceVersion/></StorageServiceProperties>")
+
+
+async def create(request, state, account, container):
+    if not places.create_container(state, account, container, metadata_of(request)):
+        raise StorageError(409, "ContainerAlreadyExists", "The specified container already exists.")
+    return Response(None, 201, _headers(places.path_of(state, account, container)))
+
+
+async def properties(request, state, account, container):
+    record = state.store.get(places.CONTAINER, f"{account}/{container}") or {}
+    headers = _headers(places.path_of(state, account, container))
+    headers |= {f"x-ms-meta-{name}": value for name, value in record.get("metadata", {}).items()}
+    headers |= {"x-ms-lease-status": "unlocked", "x-ms-lease-state": "available"}
+    return Response(None, 200, headers)
+
+
+async def set_metadata(request, state, account, container):
+    state.store.put(places.CONTAINER, f"{account}/{container}", {"metadata": metadata_of(request)})
+    return Response(None, 200, _headers(places.path_of(state, account, container)))
+
+
+async def delete(request, state, account, container):
+    for key, _ in state.store.items(places.KIND, f"{account}/{container}/"):
+        state.store.delete(places.KIND, key)
+    state.store.delete(places.CONTAINER, f"{account}/{container}")
+    await run_in_threadpool(shutil.rmtree, places.path_of(state, account, container))
+    return Response(None, 202)
+
+
+def _xml(text):
+    return Response(f'<?xml version="1.0" encoding="utf-8"?>{text}'.encode(), 200, media_type="application/xml")
+
+
+def _page(request):
+    """Marker and number of a list that is asked for."""
+    asked = request.query_params.get("maxresults", str(MOST_LISTED))
+    if not asked.isdecimal() or int(asked) < 1:
+        message = "One of the query parameters specified in the request URI is outside the permissible range."
+        raise StorageError(400, "OutOfRangeQueryParameterValue", message)
+    return request.query_params.get("marker", ""), min(int(asked), MOST_LISTED)
+
+
+def _echo(request):
+    found = ""
+    for name, element in (("prefix", "Prefix"), ("marker", "Marker"), ("maxresults", "MaxResults")):
+        if value := request.query_params.get(name):
+            found += f"<{element}>{escape(value)}</{element}>"
+    return found
+
+
+async def list_containers(request, state, account):
+    marker, most = _page(request)
+    prefix = request.query_params.get("prefix", "")
+    top = state.home / "storage" / account
+    there = sorted(path.name for path in top.iterdir() if path.is_dir()) if top.is_dir() else []
+    there = [name for name in there if name != places.BESIDE and name.startswith(prefix) and name >= marker]
+    found = ""
+    for name in there[:most]:
+        record = state.store.get(places.CONTAINER, f"{account}/{name}") or {}
+        headers = _headers(top / name)
+        metadata = (
+            _metadata(record.get("metadata", {})) if "metadata" in request.query_params.get("include", "") else ""
+        )
+        found += (
+            f"<Container><Name>{name}</Name><Properties><Last-Modified>{headers['Last-Modified']}</Last-Modified>"
+            f"<Etag>{escape(headers['ETag'])}</Etag><LeaseStatus>unlocked</LeaseStatus>"
+            f"<LeaseState>available</LeaseState></Properties>{metadata}</Container>"
+        )
+    return _results(request, account, "", f"<Containers>{found}</Containers>", there[most : most + 1])
+
+
+def _results(request, account, attribute, found, following):
+    service = quoteattr(f"https://{account}.blob.core.windows.net/")
+    marker = f"<NextMarker>{escape(following[0])}</NextMarker>" if following else "<NextMarker/>"
+    return _xml(
+        f"<EnumerationResults ServiceEndpoint={service}{attribute}>{_echo(request)}{found}{marker}</EnumerationResults>"
+    )
+
+
+def _metadata(metadata):
+    return (
+        "<Metadata>" + "".join(f"<{name}>{escape(value)}</{name}>" for name, value in metadata.items()) + "</Metadata>"
+    )
+
+
+async def list_blobs(request, state, account, container):
+    """GET ?restype=container&comp=list: by prefix, folded at a delimiter, a page at a time."""
+    marker, most = _page(request)
+    query = request.query_params
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+    folder = places.path_of(state, account, container)
+    if prefix.startswith("/") or ".." in prefix.split("/") or "\0" in prefix:
+        names = []  # no blob has such a name
+    else:
+        names = await run_in_threadpool(places.names, folder, prefix)
+    entries = {}  # name -> is it folded; in order
+    for name in names:
+        cut = name.find(delimiter, len(prefix)) if delimiter else -1
+        entries.setdefault(name if cut < 0 else name[: cut + len(delimiter)], cut >= 0)
+    listed = [name for name in sorted(entries) if name >= marker]
+    with_metadata = "metadata" in query.get("include", "").lower()
+    found = ""
+    for name in listed[:most]:
+        if entries[name]:
+            found += f"<BlobPrefix><Name>{escape(name)}</Name></BlobPrefix>"
+        elif blob := places.blob(state, account, container, name):
+            found += _entry(blob, with_metadata)
+    attribute = f" ContainerName={quoteattr(container)}"
+    folded = f"<Delimiter>{escape(delimiter)}</Delimiter>" if delimiter else ""
+    return _results(request, account, attribute, f"{folded}<Blobs>{found}</Blobs>", listed[most : most + 1])
+
+
+def _entry(blob, with_metadata):
+    optional = {"Content-MD5": blob.md5}
+    for name in ("Encoding", "Language", "Disposition"):
+        optional[f"Content-{name}"] = blob.property(f"content-{name.lower()}")
+    optional["Cache-Control"] = blob.property("cache-control")
+    rest = "".join(f"<{name}>{escape(value)}</{name}>" if value else f"<{name}/>" for name, value in optional.items())
+    kind = escape(blob.property("content-type"))
+    metadata = _metadata(blob.metadata) if with_metadata else ""
+    return (
+        f"<Blob><Name>{escape(blob.name)}</Name><Properties><Creation-Time>{blob.created}</Creation-Time>"
+        f"<Last-Modified>{blob.modified}</Last-Modified><Etag>{escape(blob.etag.strip(chr(34)))}</Etag>"
+        f"<Content-Length>{blob.size}</Content-Length><Content-Type>{kind}</Content-Type>"
+        f"{rest}<BlobType>BlockBlob</BlobType><LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>"
+        f"<ServerEncrypted>false</ServerEncrypted></Properties>{metadata}</Blob>"
+    )
