@@ -3,7 +3,7 @@
 Routes and shapes follow Microsoft's published API descriptions and what azure-ai-ml 1.35 sends and reads.
 """
 
-from . import arm, assets, computes, datastores, workspaces
+from . import arm, assets, computes, datastores, history, jobs, workspaces
 
 __all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
 
@@ -14,6 +14,7 @@ AUDIENCES = ()  # each route asks for what it needs: a token of ARM, or the key 
 async def resume(app):
     """What an earlier server left, and the workspace that is there from the beginning."""
     workspaces.ensure_first(app.state)
+    await jobs.resume(app.state)
 
 
 async def nothing_here(request):
@@ -27,6 +28,8 @@ routes = [
     *computes.routes,
     *datastores.routes,
     *assets.routes,
+    *jobs.routes,
+    *history.routes,
     arm.route(
         "/subscriptions/{rest:path}", nothing_here, ("GET", "PUT", "PATCH", "POST", "DELETE", "HEAD"), versions=None
     ),

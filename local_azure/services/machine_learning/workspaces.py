@@ -62,7 +62,7 @@ async def read(request):
 
 
 async def discovery(request):
-    """GET /discovery: the addresses of a workspace's other services."""
+    """GET /discovery: the addresses of a workspace's other services. Clients ask without a token."""
     base = f"https://{API_HOST}"
     names = ("api", "history", "pipelines", "experimentation", "modelmanagement", "studio", "dataset", "index")
     return JSONResponse(dict.fromkeys(names, base))
@@ -70,5 +70,5 @@ async def discovery(request):
 
 routes = [
     arm.route(arm.WORKSPACE, read),
-    arm.route("/discovery", discovery, versions=None),
+    arm.AnyCaseRoute("/discovery", discovery),
 ]

@@ -1,0 +1,34 @@
+"""Waiting lines before compute clusters: as many jobs at once as a cluster has nodes, first come first served."""
+
+import asyncio
+import contextlib
+
+LOOK_AGAIN = 1  # seconds: somebody may have scaled the cluster
+
+
+class Nodes:
+    """The waiting lines of all computes of a server."""
+
+    def __init__(self):
+        self._lines = {}  # compute -> tickets in order of arrival; the first are those that run
+        self._changed = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def one(self, compute, limit):
+        """Hold a node of `compute` for the block. limit(): how many nodes there are, asked again while waiting."""
+        line = self._lines.setdefault(compute, [])
+        ticket = object()
+        line.append(ticket)
+        try:
+            while ticket not in line[: limit()]:
+                self._changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), LOOK_AGAIN)
+            yield
+        finally:
+            line.remove(ticket)
+            self._changed.set()
+
+    def used(self, compute):
+        """How many jobs run on a compute or wait for it."""
+        return len(self._lines.get(compute, ()))
