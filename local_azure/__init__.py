@@ -111,6 +111,8 @@ def variables(port, upstream, client):
         "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
         "AZURE_RESOURCE_GROUP": RESOURCE_GROUP,
         "AZUREML_WORKSPACE_NAME": WORKSPACE,
+        "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",  # seconds between two looks of jobs.stream, whose jobs here are short
+        "AZUREML_RUN_POLLING_INTERVAL_MAX": "2",
     }
 
 
