@@ -197,7 +197,7 @@ def children(state, collection):
 
 def now():
     """This moment as ARM writes it."""
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 # Errors
@@ -236,16 +236,19 @@ def not_yet(what):
 def page(request, listed, size=PAGE):
     """A list as ARM returns it, `$skip` and `$top` heeded, with a nextLink if more is to come."""
     query = dict(request.query_params)
-    try:
-        skip, top = int(query.get("$skip") or 0), int(query.get("$top") or size)
-    except ValueError:
-        raise user_error("$skip and $top must be whole numbers.") from None
-    if skip < 0 or top < 1:
-        raise user_error("$skip must be 0 or more, and $top 1 or more.")
+    skip, top = number(request, "$skip", 0), number(request, "$top", size)
     body = {"value": listed[skip : skip + top]}
-    if skip + top < len(listed):
+    if top and skip + top < len(listed):
         body["nextLink"] = f"{HOST}{request.url.path}?{urlencode(query | {'$skip': skip + top})}"
     return JSONResponse(body)
+
+
+def number(request, name, default):
+    """A whole number of 0 or more in the query; 400 if it is something else."""
+    value = request.query_params.get(name) or str(default)
+    if not (value.isascii() and value.isdecimal() and len(value) < 10):
+        raise user_error(f"{name} must be a whole number.", target=name)
+    return int(value)
 
 
 # Operations that take a while

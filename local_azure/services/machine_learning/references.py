@@ -1,0 +1,113 @@
+"""The many ways to name data, and where what is named lies on disk."""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from .. import storage
+from ..storage.routes import HOST as BLOB_HOST
+from . import arm, datastores
+
+DATASTORE = re.compile(r"azureml:/*(?:subscriptions/.*?/)?datastores/([^/]+)/paths/?(.*)", re.IGNORECASE)
+RUN = re.compile(r"azureml:/*jobs/([^/]+)/outputs/([^/]+)(?:/paths)?/?(.*)", re.IGNORECASE)
+ASSET = re.compile(r"(?:azureml:)?/*(?:.*/)?(data|models|codes)/([^/]+)/versions/([^/]+)", re.IGNORECASE)
+SHORT = re.compile(r"(?:azureml:)?([^/:@]+)(?::([^/:@]+)|@([^/:@]+))")
+ADDRESS = {"data": "dataUri", "models": "modelUri", "codes": "codeUri"}
+
+
+def long_form(workspace, uri):
+    """The address of a datastore's path with the workspace in it, as Azure writes it; others are returned as they are.
+
+    workspace: ARM id.
+    """
+    found = DATASTORE.fullmatch(uri)
+    if not found:
+        return uri
+    _, _, subscription, _, group, *_, name = workspace.split("/")
+    scope = f"subscriptions/{subscription}/resourcegroups/{group}/workspaces/{name}"
+    return f"azureml://{scope}/datastores/{found[1]}/paths/{found[2]}"
+
+
+def located(state, workspace, uri):
+    """An address in its lasting form: outputs of jobs and runs:/… become paths of the datastore where they lie.
+
+    Returns (address, name of the job or None).
+    """
+    mlflow = re.fullmatch(r"runs:/+([^/]+)/(.+)", uri)
+    if mlflow:
+        uri = f"azureml://jobs/{mlflow[1]}/outputs/artifacts/paths/{mlflow[2]}"
+    found = RUN.fullmatch(uri)
+    if not found:
+        return long_form(workspace, uri), None
+    from . import runs  # runs of jobs know datastores, which know this module
+
+    where = runs.output(state, workspace, found[1], found[2]).rstrip("/")
+    return long_form(workspace, f"{where}/{found[3]}".rstrip("/")), found[1]
+
+
+def version_of(state, workspace, collection, name, version=None, label=None):
+    """The resource of an asset's version, by version or by label (latest). 404 if there is none."""
+    from .assets import latest
+
+    if label:
+        if label.lower() != "latest":
+            raise arm.user_error(f"{name} has no label {label}. Assets here have the label latest.", 404, "NotFound")
+        found = latest(state, f"{workspace}/{collection}/{name}")
+        if not found:
+            raise missing(workspace, collection, name)
+        return found
+    found = arm.find(state, f"{workspace}/{collection}/{name}/versions/{version}")
+    if not found:
+        raise missing(workspace, collection, name, version)
+    return found
+
+
+def missing(workspace, collection, name, version=None):
+    what = f"version {version} of {name}" if version else name
+    message = f"The {collection} asset {what} was not found in workspace {arm.name_of(workspace)}."
+    return arm.user_error(message, 404, "NotFound")
+
+
+def resolve(state, workspace, reference, collection="data"):
+    """Where the file or folder that a reference names lies on disk. It exists; AzureError 400 or 404 otherwise.
+
+    workspace: ARM id. reference: azureml:name:version, azureml:name@latest, an ARM id of a data, model or code version,
+    azureml://datastores/…/paths/…, azureml://subscriptions/…/datastores/…/paths/…, azureml://jobs/<run>/outputs/<name>
+    (…/paths/… below it), runs:/<run>/<path>, or the https address of a blob here. collection: what a short name means.
+    """
+    path = _path(state, workspace, str(reference), collection)
+    if not path.exists():
+        message = f"The data that {reference} names does not exist: there is nothing at that path of its datastore."
+        raise arm.user_error(message, 404, "NotFound")
+    return path
+
+
+def _path(state, workspace, reference, collection):
+    if re.match(r"runs:/|azureml:/*jobs/", reference, re.IGNORECASE):
+        reference, _ = located(state, workspace, reference)
+    if found := DATASTORE.fullmatch(reference):
+        return datastores.path(state, workspace, found[1], unquote(found[2]))
+    if re.match(r"https?:|wasbs?:|abfss?:|adl:", reference, re.IGNORECASE):
+        return _blob(state, reference)
+    if found := ASSET.fullmatch(reference):
+        kind = found[1].lower()
+        version = version_of(state, workspace, kind, found[2], found[3])
+        return _path(state, workspace, version["properties"][ADDRESS[kind]], collection)
+    if found := SHORT.fullmatch(reference):
+        version = version_of(state, workspace, collection, *found.groups())
+        return _path(state, workspace, version["properties"][ADDRESS[collection]], collection)
+    message = (
+        f"{reference!r} names no data. Write azureml:<name>:<version>, or an address such as azureml://datastores/…"
+    )
+    raise arm.user_error(message)
+
+
+def _blob(state, address):
+    parts = urlsplit(address)
+    container, _, name = unquote(parts.path.lstrip("/")).partition("/")
+    account = (parts.hostname or "").removesuffix(BLOB_HOST)
+    if parts.scheme in ("wasb", "wasbs"):
+        container, name = parts.username or "", unquote(parts.path.strip("/"))
+    if parts.scheme not in ("https", "wasb", "wasbs") or not (parts.hostname or "").endswith(BLOB_HOST):
+        message = f"The local Azure reads data of its own datastores and storage accounts; {address} is elsewhere."
+        raise arm.user_error(message, inner="NotSupported")
+    return storage.path_of(state, account, container, name)
