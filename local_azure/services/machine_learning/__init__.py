@@ -3,7 +3,7 @@
 Routes and shapes follow Microsoft's published API descriptions and what azure-ai-ml 1.35 sends and reads.
 """
 
-from . import arm, assets, computes, datastores, history, jobs, workspaces
+from . import arm, assets, computes, datastores, history, jobs, mlflow, workspaces
 
 __all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
 
@@ -30,6 +30,7 @@ routes = [
     *assets.routes,
     *jobs.routes,
     *history.routes,
+    *mlflow.routes,
     arm.route(
         "/subscriptions/{rest:path}", nothing_here, ("GET", "PUT", "PATCH", "POST", "DELETE", "HEAD"), versions=None
     ),
