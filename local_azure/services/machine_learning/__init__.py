@@ -3,7 +3,7 @@
 Routes and shapes follow Microsoft's published API descriptions and what azure-ai-ml 1.35 sends and reads.
 """
 
-from . import arm, assets, computes, datastores, history, jobs, mlflow, workspaces
+from . import arm, assets, computes, datastores, deployments, history, jobs, mlflow, running, workspaces
 
 __all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
 
@@ -14,7 +14,7 @@ AUDIENCES = ()  # each route asks for what it needs: a token of ARM, or the key 
 async def resume(app):
     """What an earlier server left, and the workspace that is there from the beginning."""
     workspaces.ensure_first(app.state)
-    await jobs.resume(app.state)
+    await running.resume(app.state)
 
 
 async def nothing_here(request):
@@ -25,6 +25,7 @@ async def nothing_here(request):
 routes = [
     *arm.routes,
     *workspaces.routes,
+    *deployments.routes,
     *computes.routes,
     *datastores.routes,
     *assets.routes,

@@ -34,9 +34,9 @@ async def begin(state, run):
 
 async def end(state, run):
     """Note in MLflow how the job ended."""
-    return await _call("finish_run", state, run["name"], STATUSES[run["status"]])
+    return await _call("finish_run", state, run["name"], STATUSES[run["status"]], run["workspace"])
 
 
-async def metrics(state, name):
+async def metrics(state, run):
     """The metrics that a run has logged: {name: [(step, milliseconds, value), …]}."""
-    return await _call("metrics", state, name) or {}
+    return await _call("metrics", state, run["name"], run["workspace"]) or {}
