@@ -224,9 +224,10 @@ def user_error(message, status=400, inner="BadArgument", target=None):
     return AzureError(status, "UserError", message, target=target, more={"details": [], "additionalInfo": info})
 
 
-def not_yet(what):
-    """501 for what Azure has and the local Azure does not."""
-    message = f"The local Azure has no {what} yet. The page What runs locally lists what it has."
+def not_yet(what, instead=""):
+    """501 for what Azure has and the local Azure does not. instead: a sentence about what is there."""
+    message = f"The local Azure has no {what} yet. {instead} The page What runs locally lists what it has."
+    message = message.replace("  ", " ")
     return AzureError(501, "NotImplemented", message)
 
 
@@ -280,6 +281,14 @@ def accepted(request, operation, resource=None, status=201):
     return JSONResponse(resource, status, headers=headers)
 
 
+def done(request, resource, status):
+    """The answer to a request for work that is finished already: the operation is there to be asked, as on Azure."""
+    state = request.app.state
+    operation = start_operation(state, resource["id"])
+    finish_operation(state, operation)
+    return accepted(request, operation, resource, status)
+
+
 def _operation(request):
     found = request.app.state.store.get(OPERATION, request.path_params["operation"])
     if found is None:
@@ -314,6 +323,6 @@ async def operation_result(request):
 
 _LOCATION = f"/subscriptions/{{subscription}}/providers/{PROVIDER}/locations/{{location}}"
 routes = [
-    route(f"{_LOCATION}/mfeOperationsStatus/{{operation}}", operation_status),
-    route(f"{_LOCATION}/mfeOperationResults/{{operation}}", operation_result),
+    route(f"{_LOCATION}/mfeOperationsStatus/{{operation}}", operation_status, versions=None),
+    route(f"{_LOCATION}/mfeOperationResults/{{operation}}", operation_result, versions=None),
 ]

@@ -78,7 +78,7 @@ async def write(request):
         message = f"{name!r} cannot be the name of a datastore: small letters, digits and underscores."
         raise arm.user_error(message, inner="InvalidName", target="name")
     if given.get("datastoreType") != "AzureBlob":
-        raise arm.not_yet(f"datastores of the type {given.get('datastoreType')}; it has AzureBlob")
+        raise arm.not_yet(f"datastore of the type {given.get('datastoreType')}", "It has AzureBlob.")
     before = arm.find(state, f"{workspace}/datastores/{name}")
     if before and name in (DEFAULT, ARTIFACTS):
         raise arm.user_error(f"{name} is a datastore of the workspace itself and cannot be changed.")
@@ -89,7 +89,7 @@ async def write(request):
     credentials = given.get("credentials") or {"credentialsType": "None"}
     opened_by = credentials.get("credentialsType")
     if opened_by not in OPENED_BY:
-        raise arm.not_yet(f"datastores that are opened by {opened_by}; it has {', '.join(OPENED_BY)}")
+        raise arm.not_yet(f"datastore that is opened by {opened_by}", f"It has {', '.join(OPENED_BY)}.")
     kept = {key: given.get(key) or {} for key in ("tags", "properties")}
     properties = _blob_store(
         given["accountName"], given["containerName"], opened_by, **kept, description=given.get("description")

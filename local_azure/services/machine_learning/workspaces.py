@@ -1,25 +1,40 @@
 """Workspaces: the one that is there from the beginning, and those that a learner creates."""
 
+import re
 import uuid
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from ... import identity
 from ...userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
+from .. import storage
 from . import arm, computes, datastores
 
 API_HOST = f"{arm.REGION}.api.azureml.ms"
+SETTINGS = (
+    "friendlyName",
+    "description",
+    "hbiWorkspace",
+    "publicNetworkAccess",
+    "imageBuildCompute",
+    "containerRegistry",
+)
+NAME = r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}"
 
 
-def create(state, path, location=arm.REGION, tags=None, properties=None, kind="Default"):
-    """A workspace with its storage account and built-in datastores. Returns the resource."""
-    group = path.split("/providers/")[0]
-    account = datastores.account_of(path)
-    provider = f"{group}/providers/Microsoft"
+def create(state, path, location=arm.REGION, tags=None, settings=None):
+    """A workspace with its storage account and built-in datastores, or its new settings. Returns the resource."""
+    if not re.fullmatch(NAME, arm.name_of(path)):
+        message = f"{arm.name_of(path)!r} cannot be a workspace's name: 3 to 33 letters, digits, hyphens, underscores."
+        raise arm.user_error(message, inner="InvalidName", target="name")
     before = arm.find(state, path)
+    path = before["id"] if before else path
+    account = datastores.account_of(path)
+    provider = f"{path.split('/providers/')[0]}/providers/Microsoft"
+    kept = {name: value for name, value in (settings or {}).items() if name in SETTINGS and value is not None}
     body = {
         "location": location,
-        "kind": kind,
+        "kind": "Default",
         "tags": tags or {},
         "sku": {"name": "Basic", "tier": "Basic"},
         "identity": {"type": "SystemAssigned", "principalId": identity.PRINCIPAL, "tenantId": identity.TENANT},
@@ -30,7 +45,7 @@ def create(state, path, location=arm.REGION, tags=None, properties=None, kind="D
             "publicNetworkAccess": "Enabled",
             "v1LegacyMode": False,
             "enableDataIsolation": False,
-            **(properties or {}),
+            **kept,
             "workspaceId": before["properties"]["workspaceId"] if before else str(uuid.uuid4()),
             "tenantId": identity.TENANT,
             "provisioningState": "Succeeded",
@@ -57,18 +72,111 @@ def ensure_first(state):
         computes.create_cluster(state, path, "cpu-cluster", most=2)
 
 
+def all_of(state, subscription, group=None):
+    """The workspaces of a subscription, or of one of its resource groups."""
+    start = f"/subscriptions/{subscription}/" + (f"resourcegroups/{group}/" if group else "")
+    found = [value for _, value in state.store.items(arm.KIND, start.lower())]
+    return [one for one in found if one["type"].lower() == f"{arm.PROVIDER}/workspaces".lower()]
+
+
+def delete(state, path):
+    """A workspace goes with all that is in it. Its storage account is a resource of its own, and stays."""
+    for kind in (datastores.SECRETS, "ml-run"):
+        for key, _ in state.store.items(kind, path.lower() + "/"):
+            state.store.delete(kind, key)
+    arm.delete(state, path)
+
+
 async def read(request):
     return JSONResponse(arm.get(request.app.state, arm.workspace_of(request)))
 
 
+async def listed(request):
+    names = request.path_params
+    found = all_of(request.app.state, names["subscription"], names.get("group"))
+    if kinds := request.query_params.get("kind"):
+        found = [one for one in found if one["kind"].lower() in kinds.lower().split(",")]
+    return arm.page(request, found)
+
+
+async def write(request):
+    """PUT: a workspace, without a template around it."""
+    state, names = request.app.state, request.path_params
+    path = arm.workspace_path(names["subscription"], names["group"], names["workspace"])
+    body = await arm.body_of(request)
+    if str(body.get("kind") or "Default").lower() != "default":
+        raise arm.not_yet(f"workspaces of the kind {body['kind']}")
+    there = arm.find(state, path)
+    settings = arm.properties_of(body)
+    resource = create(state, path, str(body.get("location") or arm.REGION), body.get("tags"), settings)
+    return arm.done(request, resource, 200 if there else 201)
+
+
+async def change(request):
+    """PATCH: description, tags and the like."""
+    state = request.app.state
+    before = arm.get(state, arm.workspace_of(request))
+    body = await arm.body_of(request)
+    given = body.get("properties") or {}
+    if not isinstance(given, dict):
+        raise arm.user_error("properties must be an object.")
+    settings = before["properties"] | {name: value for name, value in given.items() if value is not None}
+    tags = before["tags"] if body.get("tags") is None else body["tags"]
+    return JSONResponse(create(state, before["id"], before["location"], tags, settings))
+
+
+async def remove(request):
+    state, names = request.app.state, request.path_params
+    found = arm.find(state, arm.workspace_path(names["subscription"], names["group"], names["workspace"]))
+    if not found:
+        return Response(None, 204)
+    first = arm.workspace_path(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
+    if found["id"].lower() == first.lower():
+        message = (
+            f"The workspace {WORKSPACE} belongs to the course and stays. `python -m local_azure reset` empties it."
+        )
+        raise arm.user_error(message, 409, "Conflict")
+    delete(state, found["id"])
+    return arm.done(request, found, 202)
+
+
+async def list_keys(request):
+    """POST …/listKeys: the key of the workspace's storage account."""
+    state, workspace = request.app.state, arm.get(request.app.state, arm.workspace_of(request))
+    account = datastores.account_of(workspace["id"])
+    return JSONResponse(
+        {
+            "userStorageKey": storage.account_key(state.secrets, account),
+            "userStorageResourceId": workspace["properties"]["storageAccount"],
+            "appInsightsInstrumentationKey": None,
+            "containerRegistryCredentials": None,
+            "notebookAccessKeys": None,
+        }
+    )
+
+
+async def resync_keys(request):
+    """POST …/resyncKeys: the one key there is never changes, so it is in step."""
+    arm.workspace_of(request)
+    return Response(None, 200)
+
+
 async def discovery(request):
-    """GET /discovery: the addresses of a workspace's other services. Clients ask without a token."""
+    """GET /discovery: the addresses of a workspace's other services."""
     base = f"https://{API_HOST}"
     names = ("api", "history", "pipelines", "experimentation", "modelmanagement", "studio", "dataset", "index")
     return JSONResponse(dict.fromkeys(names, base))
 
 
+_LIST = f"providers/{arm.PROVIDER}/workspaces"
 routes = [
+    arm.route(f"/subscriptions/{{subscription}}/{_LIST}", listed),
+    arm.route(f"{arm.GROUP}/{_LIST}", listed),
     arm.route(arm.WORKSPACE, read),
-    arm.AnyCaseRoute("/discovery", discovery),
+    arm.route(arm.WORKSPACE, write, ("PUT",)),
+    arm.route(arm.WORKSPACE, change, ("PATCH",)),
+    arm.route(arm.WORKSPACE, remove, ("DELETE",)),
+    arm.route(f"{arm.WORKSPACE}/listKeys", list_keys, ("POST",)),
+    arm.route(f"{arm.WORKSPACE}/resyncKeys", resync_keys, ("POST",)),
+    arm.route("/discovery", discovery, versions=None),
 ]

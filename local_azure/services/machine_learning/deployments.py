@@ -1,0 +1,193 @@
+"""The little of resource groups and template deployments that creating a workspace needs.
+
+`MLClient.workspaces.begin_create` sends a template with a workspace and what it depends on. Of a template the workspace
+is made; storage comes with it, and a key vault, a registry or monitoring have no counterpart here.
+"""
+
+import re
+import shutil
+
+from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.responses import JSONResponse, Response
+
+from ...errors import AzureError
+from ...userdata import RESOURCE_GROUP, SUBSCRIPTION
+from .. import storage
+from . import arm, workspaces
+
+VERSIONS = ("2020-06-01", "2021-04-01", "2022-09-01", "2024-03-01", "2025-04-01", "2026-06-01")
+# of the storage accounts, vaults and the like that a workspace names
+DEPENDENT_VERSIONS = ("2015-05-01", "2019-04-01", "2019-06-01", "2019-09-01", "2020-02-02", "2022-07-01", "2023-01-01")
+DEPENDENTS = {"storageaccounts": "storageAccount", "vaults": "keyVault", "components": "applicationInsights"}
+DEPLOYMENT = f"{arm.GROUP}/providers/Microsoft.Resources/deployments/{{deployment}}"
+
+
+# Resource groups
+
+
+def _group_path(request):
+    return f"/subscriptions/{request.path_params['subscription']}/resourceGroups/{request.path_params['group']}"
+
+
+def find_group(state, path):
+    """A resource group: one that was created, the course's own, or one in which there is a workspace. Else None."""
+    found = arm.find(state, path)
+    if found:
+        return found
+    _, _, subscription, _, group = path.split("/")
+    own = (subscription.lower(), group.lower()) == (SUBSCRIPTION, RESOURCE_GROUP)
+    if not own and not workspaces.all_of(state, subscription, group):
+        return None
+    return _group(path, arm.REGION, {})
+
+
+def _group(path, location, tags):
+    properties = {"provisioningState": "Succeeded"}
+    kind = "Microsoft.Resources/resourceGroups"
+    name = arm.name_of(path)
+    return {"id": path, "name": name, "type": kind, "location": location, "tags": tags, "properties": properties}
+
+
+def _no_group(path):
+    return AzureError(404, "ResourceGroupNotFound", f"Resource group '{arm.name_of(path)}' could not be found.")
+
+
+async def read_group(request):
+    path = _group_path(request)
+    found = find_group(request.app.state, path)
+    if not found:
+        raise _no_group(path)
+    return JSONResponse(found)
+
+
+async def write_group(request):
+    state, path = request.app.state, _group_path(request)
+    body = await arm.body_of(request)
+    if not re.fullmatch(r"[\w().-]{1,90}", arm.name_of(path)) or path.endswith("."):
+        raise AzureError(400, "InvalidResourceGroup", f"{arm.name_of(path)!r} cannot be the name of a resource group.")
+    if not isinstance(body.get("location"), str):
+        raise AzureError(400, "LocationRequired", "The location property is required for this definition.")
+    there = find_group(state, path)
+    group = _group(there["id"] if there else path, body["location"], body.get("tags") or {})
+    state.store.put(arm.KIND, path.lower(), group)
+    return JSONResponse(group, 200 if there else 201)
+
+
+# Deployments
+
+
+def _resources(template, kind):
+    return [one for one in template.get("resources") or [] if str(one.get("type")).lower() == kind.lower()]
+
+
+async def deploy(request):
+    """PUT …/deployments/{deployment}: a template with a workspace in it."""
+    state, names = request.app.state, request.path_params
+    properties = arm.properties_of(await arm.body_of(request))
+    template = properties.get("template")
+    if not isinstance(template, dict):
+        raise AzureError(400, "InvalidTemplate", "The deployment has no template.")
+    given = {name: (value or {}).get("value") for name, value in (properties.get("parameters") or {}).items()}
+    name = given.get("workspaceName")
+    if not _resources(template, f"{arm.PROVIDER}/workspaces") or not isinstance(name, str):
+        raise arm.not_yet("templates other than that of a workspace")
+    if str(given.get("kind") or "Default").lower() != "default":
+        raise arm.not_yet(f"workspaces of the kind {given['kind']}")
+    group = f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}"
+    if not find_group(state, group):
+        raise _no_group(group)
+    path = arm.workspace_path(names["subscription"], names["group"], name)
+    settings = {
+        key: given.get(key) for key in ("friendlyName", "description", "publicNetworkAccess", "imageBuildCompute")
+    }
+    settings = {key: value for key, value in settings.items() if value}
+    tags = given.get("tagValues") or {}
+    workspace = workspaces.create(state, path, given.get("location") or arm.REGION, tags, settings)
+    where = DEPLOYMENT.format(**names)
+    described = {
+        "provisioningState": "Succeeded", "timestamp": arm.now(), "duration": "PT0S", "mode": "Incremental",
+        "correlationId": arm.start_operation(state, where), "outputs": {}, "dependencies": [], "providers": [],
+        "outputResources": [{"id": workspace["id"]}],
+    }  # fmt: skip
+    arm.finish_operation(state, described["correlationId"])
+    resource = arm.put(state, where, {"properties": described})
+    return arm.accepted(request, described["correlationId"], resource)
+
+
+async def read_deployment(request):
+    return JSONResponse(arm.get(request.app.state, DEPLOYMENT.format(**request.path_params)))
+
+
+async def deployment_operations(request):
+    """GET …/deployments/{deployment}/operations: what was made, each thing as one operation."""
+    deployment = arm.get(request.app.state, DEPLOYMENT.format(**request.path_params))
+    found = []
+    for number, made in enumerate(deployment["properties"]["outputResources"]):
+        target = {"id": made["id"], "resourceType": arm.type_of(made["id"]), "resourceName": arm.name_of(made["id"])}
+        properties = {
+            "provisioningOperation": "Create", "provisioningState": "Succeeded", "targetResource": target,
+            "timestamp": deployment["properties"]["timestamp"], "duration": "PT0S", "statusCode": "OK",
+        }  # fmt: skip
+        found.append(
+            {"id": f"{deployment['id']}/operations/{number}", "operationId": str(number), "properties": properties}
+        )
+    return arm.page(request, found)
+
+
+# What a workspace depends on
+
+
+def _dependent(request):
+    """(id, is it the dependent of a workspace that is there) of a storage account, a vault or a monitor."""
+    names = request.path_params
+    path = f"{_group_path(request)}/providers/{names['provider']}/{names['type']}/{names['name']}"
+    member = DEPENDENTS[names["type"].lower()]
+    there = workspaces.all_of(request.app.state, names["subscription"], names["group"])
+    return path, any(one["properties"][member].lower() == path.lower() for one in there)
+
+
+async def read_dependent(request):
+    path, there = _dependent(request)
+    if not there:
+        raise arm.not_found(path)
+    body = {"id": path, "name": arm.name_of(path), "type": arm.type_of(path), "location": arm.REGION, "properties": {}}
+    return JSONResponse(body)
+
+
+async def remove_dependent(request):
+    """DELETE: a storage account goes with its blobs. 204 for what there was not."""
+    state, (_, there) = request.app.state, _dependent(request)
+    if request.path_params["type"].lower() == "storageaccounts":
+        there = await run_in_threadpool(_remove_account, state, request.path_params["name"]) or there
+    return Response(None, 200 if there else 204)
+
+
+def _remove_account(state, account):
+    folder = storage.path_of(state, account, "none").parent
+    if not folder.is_dir():
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+_GROUP = "/subscriptions/{subscription}/resourcegroups/{group}"
+_ONE = f"{_GROUP}/providers/{{provider}}/{{type:dependent}}/{{name}}"
+
+
+class _Dependent(StringConvertor):
+    """A part of a path that names a kind of resource that workspaces depend on."""
+
+    regex = "|".join(DEPENDENTS)
+
+
+register_url_convertor("dependent", _Dependent())
+routes = [
+    arm.route(_GROUP, read_group, ("GET", "HEAD"), VERSIONS),
+    arm.route(_GROUP, write_group, ("PUT",), VERSIONS),
+    arm.route(DEPLOYMENT, deploy, ("PUT",), VERSIONS),
+    arm.route(DEPLOYMENT, read_deployment, versions=VERSIONS),
+    arm.route(f"{_GROUP}/deployments/{{deployment}}/operations", deployment_operations, versions=VERSIONS),
+    arm.route(_ONE, read_dependent, versions=DEPENDENT_VERSIONS),
+    arm.route(_ONE, remove_dependent, ("DELETE",), DEPENDENT_VERSIONS),
+]
