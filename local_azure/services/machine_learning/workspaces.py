@@ -162,7 +162,7 @@ async def resync_keys(request):
 
 
 async def discovery(request):
-    """GET /discovery: the addresses of a workspace's other services."""
+    """GET /discovery: the addresses of a workspace's other services. Clients ask without a token."""
     base = f"https://{API_HOST}"
     names = ("api", "history", "pipelines", "experimentation", "modelmanagement", "studio", "dataset", "index")
     return JSONResponse(dict.fromkeys(names, base))
@@ -178,5 +178,5 @@ routes = [
     arm.route(arm.WORKSPACE, remove, ("DELETE",)),
     arm.route(f"{arm.WORKSPACE}/listKeys", list_keys, ("POST",)),
     arm.route(f"{arm.WORKSPACE}/resyncKeys", resync_keys, ("POST",)),
-    arm.route("/discovery", discovery, versions=None),
+    arm.AnyCaseRoute("/discovery", discovery),  # not arm.route: azure-ai-ml sends no token here
 ]
