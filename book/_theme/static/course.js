@@ -26,13 +26,16 @@ function setUpTheme() {
 
 // A button that copies a block of code.
 function setUpCopy() {
+  const said = document.createElement("p") // a screen reader hears what a button has become
+  said.className = "visually-hidden"
+  said.setAttribute("role", "status")
+  document.querySelector("main").append(said)
   for (const block of all("article .highlight")) {
     if (block.closest(".cell_output")) continue
     const button = document.createElement("button")
     button.type = "button"
     button.className = "copy"
     button.textContent = "Copy"
-    button.setAttribute("aria-label", "Copy this code")
     button.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(block.querySelector("pre").textContent.replace(/\n$/, ""))
@@ -40,7 +43,8 @@ function setUpCopy() {
       } catch {
         button.textContent = "Select it by hand"
       }
-      setTimeout(() => { button.textContent = "Copy" }, 2000)
+      said.textContent = button.textContent
+      setTimeout(() => { button.textContent = "Copy"; said.textContent = "" }, 2000)
     })
     block.append(button)
   }
@@ -137,7 +141,8 @@ const progress = {
     for (const kind of ["read", "exercises"]) {
       for (const [key, value] of Object.entries(state[kind] ?? {})) if (value === true) clean[kind][key] = true
     }
-    for (const [page, answers] of Object.entries(state.answers ?? {})) {
+    for (const { page } of COURSE) {
+      const answers = state.answers?.[page]
       for (const [question, options] of Object.entries(answers ?? {})) {
         if (Array.isArray(options) && options.length && options.every((n) => Number.isInteger(n) && n > 0 && n < 10)) {
           (clean.answers[page] ??= {})[question] = options
