@@ -1,7 +1,7 @@
 """Install what the tests of the built site need beyond requirements.txt: tests/requirements.txt, and a Chromium.
 
 The packages are put into this environment when they are missing. On Debian and Ubuntu, as root or in CI, Chromium and
-the one font of the screenshots come from apt; elsewhere one sentence says what to install.
+the fonts of the screenshots and the PDF come from apt; elsewhere one sentence says what to install.
 """
 
 import importlib.metadata
@@ -17,7 +17,10 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
-FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # where Debian's fonts-dejavu-core puts it
+FONTS = {  # Debian's packages and what they install; the PDF needs the second for the emoji of chapter 1
+    "fonts-dejavu-core": Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+    "fonts-noto-color-emoji": Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
+}
 
 
 def missing_packages() -> list[str]:
@@ -59,11 +62,11 @@ def has_chromium() -> bool:
 
 
 def install_chromium() -> None:
-    """Chromium and the screenshots' font from apt, where that is possible without asking for a password."""
+    """Chromium and fonts from apt, where that is possible without asking for a password."""
     wanted = [] if has_chromium() else ["chromium"]
     debian = shutil.which("apt-get") is not None
-    if debian and not FONT.is_file():
-        wanted.append("fonts-dejavu-core")
+    if debian:
+        wanted += [package for package, file in FONTS.items() if not file.is_file()]
     if not wanted:
         return
     if debian and os.geteuid() == 0:
