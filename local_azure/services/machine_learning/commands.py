@@ -186,6 +186,7 @@ async def _environment(state, run, place, paths):
         **await run_in_threadpool(local_azure.variables, port, os.environ.get(UPSTREAM_VARIABLE, ""), "job"),
         "LOCAL_AZURE_HOME": str(state.home),
         "PATH": os.pathsep.join([str(_python_folder(place)), os.environ.get("PATH", os.defpath)]),
+        "PWD": str(place / "wd"),  # a shell takes this name of the folder, which has no blanks, if it is right
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
         "AZUREML_RUN_ID": run["name"],

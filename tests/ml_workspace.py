@@ -1,0 +1,107 @@
+"""A local Azure of the test module's own, as start() prepares it, and MLClient for its workspace.
+
+The server is a process of its own, so that tests can kill it. Used as a plugin by the tests of jobs.
+"""
+
+import json
+import os
+import time
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import requests
+
+import local_azure
+
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """What a notebook has after start(): variables set, `ml` an MLClient; and `http` for requests of one's own."""
+    home = tmp_path_factory.mktemp("ml") / "home with a blank"
+    kept = dict(os.environ)
+    os.environ.update(LOCAL_AZURE_HOME=str(home), LOCAL_AZURE_ALWAYS="1", LOCAL_AZURE_IDLE_MINUTES="5")
+    os.environ.update(local_azure.environment())
+    try:
+        yield Workspace(home)
+    finally:
+        local_azure.stop_server()
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+class Workspace:
+    """The workspace of a server, through the SDK and through plain requests."""
+
+    def __init__(self, home):
+        from azure.ai.ml import MLClient
+        from azure.identity import DefaultAzureCredential
+
+        self.home = home
+        self.credential = DefaultAzureCredential()
+        names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAME")
+        self.ml = MLClient(self.credential, *(os.environ[name] for name in names), enable_telemetry=False)
+        subscription, group, name = (os.environ[name] for name in names)
+        self.path = (
+            f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices"
+            f"/workspaces/{name}"
+        )
+
+    @property
+    def server(self):
+        """The process of the server."""
+        return psutil.Process(json.loads((self.home / "server.json").read_text())["pid"])
+
+    def kill(self):
+        """End the server without warning, and start another as the next start() does."""
+        server = self.server
+        server.kill()
+        server.wait(SECONDS)
+        os.environ.update(local_azure.environment())
+
+    def http(self, method, path, body=None, version="2025-01-01-preview", host="management.azure.com"):
+        """One request with a token; `path` below the workspace unless it begins with https."""
+        token = self.credential.get_token("https://management.azure.com/.default").token
+        query = f"?api-version={version}" if host == "management.azure.com" else ""
+        return requests.request(
+            method, f"https://{host}{self.path}{path}{query}" if path.startswith("/") or not path else path,
+            json=body, headers={"Authorization": f"Bearer {token}"}, timeout=SECONDS,
+        )  # fmt: skip
+
+    def put_job(self, name, **properties):
+        """Submit a command job by a plain request, which takes milliseconds."""
+        environment = "azureml://registries/azureml/environments/sklearn-1.5/versions/1"
+        given = {"jobType": "Command", "environmentId": environment, **properties}
+        return self.http("PUT", f"/jobs/{name}", {"properties": given})
+
+    def job(self, name):
+        """The properties of a job."""
+        answer = self.http("GET", f"/jobs/{name}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["properties"]
+
+    def wait(self, name, *statuses):
+        """Look every 20 ms until a job has one of the statuses (or has ended, if none is named); its properties."""
+        wanted = statuses or ("Completed", "Failed", "Canceled")
+        until = time.monotonic() + SECONDS
+        while True:
+            job = self.job(name)
+            if job["status"] in wanted:
+                return job
+            assert time.monotonic() < until, job
+            assert statuses == () or job["status"] not in ("Completed", "Failed", "Canceled"), job
+            time.sleep(0.02)
+
+    def run_record(self, name):
+        """What run history says of a job."""
+        path = f"https://local.api.azureml.ms/history/v1.0{self.path}/runs/{name}"
+        answer = self.http("GET", path)
+        assert answer.status_code == 200, answer.text
+        return SimpleNamespace(**answer.json())
+
+    def log(self, name, which="user_logs/std_log.txt"):
+        """A log of a job, from the address that run history gives."""
+        path = f"https://local.api.azureml.ms/history/v1.0{self.path}/runs/{name}/details"
+        return requests.get(self.http("GET", path).json()["logFiles"][which], timeout=SECONDS).text
