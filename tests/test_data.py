@@ -113,3 +113,36 @@ def test_chapter_2_counts_the_register_as_it_is():
     ended, ending = status["retired"], status["deprecated"]
     assert f"{len(register)} rows: for {ended} the announced day has passed, and {ending} more are deprecated" in page
     assert f"Of {len(register)} rows {ended} have ended and {ending} more are deprecated" in notebook
+
+
+FLIGHTS = rows("flights.csv")
+
+
+def test_flights_are_those_of_the_sheet():
+    assert f"{len(FLIGHTS):,} flights" in SHEET
+    cells = Counter((row["origin"], int(row["month"])) for row in FLIGHTS)
+    assert len(cells) == 36
+    assert all(count == (250 if month <= 8 else 400) for (_, month), count in cells.items())
+    assert [row["id"] for row in FLIGHTS] == [f"F{number:05}" for number in range(1, len(FLIGHTS) + 1)]
+    order = [tuple(int(row[name]) for name in ("month", "day", "scheduled_departure")) for row in FLIGHTS]
+    assert order == sorted(order)
+
+
+def test_late_is_the_line_that_the_sheet_draws():
+    assert all(int(row["late"]) == (int(row["arrival_delay"]) >= 15) for row in FLIGHTS)
+    share = 100 * sum(row["late"] == "1" for row in FLIGHTS) / len(FLIGHTS)
+    assert f"{share:.1f} per cent late in the file" in SHEET
+    autumn = Counter(row["origin"] for row in FLIGHTS if row["late"] == "1" and row["month"] in ("9", "10", "11"))
+    assert f"({min(autumn.values())} to {max(autumn.values())} for each airport from September to November)" in SHEET
+
+
+def test_what_is_missing_in_flights_is_what_the_sheet_says():
+    without = [row for row in FLIGHTS if not row["seats"]]
+    fleet = [row for row in without if row["carrier"] in ("AA", "MQ")]
+    assert f"{len(fleet):,} of {len(without):,} rows without a plane" in SHEET
+    weather, wind = (sum(not row[name] for row in FLIGHTS) for name in ("temperature", "wind_speed"))
+    assert f"The weather is missing in {weather} rows, the wind in {wind}" in SHEET
+    assert all(not row["temperature"] for row in FLIGHTS if (row["month"], row["day"]) == ("12", "31"))
+    assert f"{sum(0 < int(row['seats'] or 0) < 20 for row in FLIGHTS)} rows have fewer than 20 seats" in SHEET
+    assert f"and {sum(row['seats'] == '20' for row in FLIGHTS)} have exactly 20" in SHEET
+    assert not any(row[name] == "" for row in FLIGHTS for name in ("departure_delay", "air_time", "arrival_delay"))
