@@ -34,6 +34,7 @@ VERSIONS = (
 )  # fmt: skip
 WAIT = {"Retry-After-Ms": "100"}  # how soon to ask again: SDKs wait for seconds unless told
 PAGE = 100
+TYPES = {dict: "an object", list: "an array", str: "a string", bool: "true or false", int: "a whole number"}
 MOST_BYTES = 4 * 1024 * 1024  # of a request to ARM
 
 
@@ -127,6 +128,16 @@ def properties_of(body):
     if not isinstance(properties, dict):
         raise AzureError(400, "InvalidRequestContent", "The request content has no object 'properties'.")
     return properties
+
+
+def expect(given, name, kind, default=None):
+    """The member `name` of an object that was sent, of that JSON type; the default where it is absent or null."""
+    value = given.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise user_error(f"{name} must be {TYPES[kind]}; it is {value!r:.80}.", target=name)
+    return value
 
 
 # Ids

@@ -76,6 +76,12 @@ def _checked_version(kind, version):
         raise arm.user_error(message, inner="InvalidVersion", target="version")
 
 
+def _check_words(given):
+    """400 unless what describes an asset has the types of ARM."""
+    for name, kind in {"description": str, "tags": dict, "properties": dict, "isArchived": bool}.items():
+        arm.expect(given, name, kind)
+
+
 # Containers: what all versions of a name have in common
 
 
@@ -131,6 +137,7 @@ async def get_container(request):
 
 def _container(given, before=None):
     kept = (before or {"properties": {}})["properties"]
+    _check_words(given)
     read = {name: given.get(name, kept.get(name)) for name in ("description", "tags", "properties")}
     return {"properties": read | {"isArchived": bool(given.get("isArchived", kept.get("isArchived", False)))}}
 
@@ -210,6 +217,8 @@ async def put_version_request(request):
     if properties.get("modelType") == "mlflow_model":
         path = references.resolve(state, workspace, properties["modelUri"])
         properties["flavors"] = await run_in_threadpool(flavors_of, path)
+    if collection == "components":  # clients read name and version from there
+        properties["componentSpec"] |= {"name": names["name"], "version": names["version"]}
     resource = put_version(state, workspace, collection, names["name"], names["version"], properties)
     return JSONResponse(resource, 201 if made else 200)
 
@@ -223,6 +232,7 @@ def put_version(state, workspace, collection, name, version, properties):
     container = f"{workspace}/{kind.collection}/{name}"
     path = f"{container}/versions/{version}"
     before = arm.find(state, path)
+    _check_words(properties)
     if before:
         _refuse_change(kind, name, version, before["properties"], properties)
         kept = before["properties"] | {one: properties[one] for one in DESCRIBING if properties.get(one) is not None}
@@ -252,7 +262,7 @@ def _refuse_change(kind, name, version, before, given):
 def _same(name, before, given):
     if name != "componentSpec":
         return before == given
-    words = ("description", "tags", "display_name", "_source")  # these describe a component, and may change
+    words = ("description", "tags", "display_name", "_source", "name", "version")  # these describe a component
     return _without(before, words) == _without(given, words)
 
 
@@ -310,7 +320,9 @@ def _environment(state, workspace, given):
     if bool(given.get("image")) == bool(given.get("build")):
         message = "An environment needs either an image or a build context."
         raise arm.user_error(message, inner="MissingField", target="image")
-    return {"osType": "Linux", **given, "environmentType": "UserCreated"}
+    if build := arm.expect(given, "build", dict):
+        build = {"dockerfilePath": "Dockerfile"} | {key: value for key, value in build.items() if value is not None}
+    return {"osType": "Linux", **given, "build": build, "environmentType": "UserCreated"}
 
 
 def _component(state, workspace, given):

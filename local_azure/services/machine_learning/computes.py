@@ -54,12 +54,13 @@ def _put(state, workspace, name, inner, body=None):
     properties = {
         "computeType": "AmlCompute", "computeLocation": arm.REGION, "provisioningState": "Succeeded",
         "provisioningErrors": None, "isAttachedCompute": False, "resourceId": None,
-        "description": given.get("description"), "disableLocalAuth": bool(given.get("disableLocalAuth", True)),
+        "description": arm.expect(given, "description", str),
+        "disableLocalAuth": bool(given.get("disableLocalAuth", True)),
         "createdOn": before["properties"]["createdOn"] if before else arm.now(), "modifiedOn": arm.now(),
         "properties": inner,
     }  # fmt: skip
-    resource = {"location": arm.REGION, "tags": body.get("tags") or {}, "properties": properties}
-    if identity := body.get("identity"):
+    resource = {"location": arm.REGION, "tags": arm.expect(body, "tags", dict, {}), "properties": properties}
+    if identity := arm.expect(body, "identity", dict):
         resource["identity"] = identity
     return arm.put(state, f"{workspace}/computes/{name}", resource)
 
@@ -75,7 +76,7 @@ def _invalid(message, target=None):
 
 def _scale(inner):
     """The node counts of scaleSettings, checked."""
-    scale = inner.get("scaleSettings") or {}
+    scale = arm.expect(inner, "scaleSettings", dict, {})
     least, most = scale.get("minNodeCount", 0), scale.get("maxNodeCount")
     if not all(isinstance(count, int) and not isinstance(count, bool) for count in (least, most)):
         raise _invalid("scaleSettings needs minNodeCount and maxNodeCount, whole numbers.", "scaleSettings")
@@ -165,9 +166,9 @@ async def write(request):
 async def change(request):
     """PATCH …/computes/{name}: scale."""
     state, compute = request.app.state, _named(request)
-    given = arm.properties_of(await arm.body_of(request)).get("properties") or {}
+    given = arm.expect(arm.properties_of(await arm.body_of(request)), "properties", dict, {})
     inner = compute["properties"]["properties"]
-    scale = _scale({"scaleSettings": inner["scaleSettings"] | (given.get("scaleSettings") or {})})
+    scale = _scale({"scaleSettings": inner["scaleSettings"] | arm.expect(given, "scaleSettings", dict, {})})
     workspace = arm.workspace_of(request)
     _check_quota(state, workspace, compute["name"], inner["vmSize"], scale["maxNodeCount"])
     resource = _put(state, workspace, compute["name"], inner | {"scaleSettings": scale}, compute)

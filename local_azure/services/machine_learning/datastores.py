@@ -86,16 +86,15 @@ async def write(request):
         if not isinstance(given.get(key), str):
             raise arm.user_error(f"A datastore of blobs needs {key}.", inner="MissingField", target=key)
     storage.path_of(state, given["accountName"], given["containerName"])
-    credentials = given.get("credentials") or {"credentialsType": "None"}
+    credentials = arm.expect(given, "credentials", dict, {"credentialsType": "None"})
     opened_by = credentials.get("credentialsType")
     if opened_by not in OPENED_BY:
         raise arm.not_yet(f"datastore that is opened by {opened_by}", f"It has {', '.join(OPENED_BY)}.")
-    kept = {key: given.get(key) or {} for key in ("tags", "properties")}
-    properties = _blob_store(
-        given["accountName"], given["containerName"], opened_by, **kept, description=given.get("description")
-    )
+    kept = {key: arm.expect(given, key, dict, {}) for key in ("tags", "properties")}
+    kept["description"] = arm.expect(given, "description", str)
+    properties = _blob_store(given["accountName"], given["containerName"], opened_by, **kept)
     resource = arm.put(state, f"{workspace}/datastores/{name}", {"properties": properties})
-    if secrets := credentials.get("secrets"):
+    if secrets := arm.expect(credentials, "secrets", dict):
         state.store.put(SECRETS, resource["id"].lower(), secrets)
     return JSONResponse(resource, 200 if before else 201)
 

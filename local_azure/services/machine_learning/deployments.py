@@ -6,6 +6,7 @@ is made; storage comes with it, and a key vault, a registry or monitoring have n
 
 import re
 import shutil
+import time
 
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -69,7 +70,7 @@ async def write_group(request):
     if not isinstance(body.get("location"), str):
         raise AzureError(400, "LocationRequired", "The location property is required for this definition.")
     there = find_group(state, path)
-    group = _group(there["id"] if there else path, body["location"], body.get("tags") or {})
+    group = _group(there["id"] if there else path, body["location"], arm.expect(body, "tags", dict, {}))
     state.store.put(arm.KIND, path.lower(), group)
     return JSONResponse(group, 200 if there else 201)
 
@@ -78,17 +79,20 @@ async def write_group(request):
 
 
 def _resources(template, kind):
-    return [one for one in template.get("resources") or [] if str(one.get("type")).lower() == kind.lower()]
+    found = arm.expect(template, "resources", list, [])
+    return [one for one in found if isinstance(one, dict) and str(one.get("type")).lower() == kind.lower()]
 
 
 async def deploy(request):
     """PUT …/deployments/{deployment}: a template with a workspace in it."""
+    began = time.monotonic()
     state, names = request.app.state, request.path_params
     properties = arm.properties_of(await arm.body_of(request))
     template = properties.get("template")
     if not isinstance(template, dict):
         raise AzureError(400, "InvalidTemplate", "The deployment has no template.")
-    given = {name: (value or {}).get("value") for name, value in (properties.get("parameters") or {}).items()}
+    given = arm.expect(properties, "parameters", dict, {})
+    given = {name: value.get("value") for name, value in given.items() if isinstance(value, dict)}
     name = given.get("workspaceName")
     if not _resources(template, f"{arm.PROVIDER}/workspaces") or not isinstance(name, str):
         raise arm.not_yet("templates other than that of a workspace")
@@ -102,11 +106,12 @@ async def deploy(request):
         key: given.get(key) for key in ("friendlyName", "description", "publicNetworkAccess", "imageBuildCompute")
     }
     settings = {key: value for key, value in settings.items() if value}
-    tags = given.get("tagValues") or {}
-    workspace = workspaces.create(state, path, given.get("location") or arm.REGION, tags, settings)
+    location, tags = arm.expect(given, "location", str, arm.REGION), arm.expect(given, "tagValues", dict)
+    workspace = workspaces.create(state, path, location, tags, settings)
+    duration = f"PT{time.monotonic() - began:.3f}S"
     where = DEPLOYMENT.format(**names)
     described = {
-        "provisioningState": "Succeeded", "timestamp": arm.now(), "duration": "PT0S", "mode": "Incremental",
+        "provisioningState": "Succeeded", "timestamp": arm.now(), "duration": duration, "mode": "Incremental",
         "correlationId": arm.start_operation(state, where), "outputs": {}, "dependencies": [], "providers": [],
         "outputResources": [{"id": workspace["id"]}],
     }  # fmt: skip
@@ -122,12 +127,12 @@ async def read_deployment(request):
 async def deployment_operations(request):
     """GET …/deployments/{deployment}/operations: what was made, each thing as one operation."""
     deployment = arm.get(request.app.state, DEPLOYMENT.format(**request.path_params))
-    found = []
-    for number, made in enumerate(deployment["properties"]["outputResources"]):
+    described, found = deployment["properties"], []
+    for number, made in enumerate(described["outputResources"]):
         target = {"id": made["id"], "resourceType": arm.type_of(made["id"]), "resourceName": arm.name_of(made["id"])}
         properties = {
             "provisioningOperation": "Create", "provisioningState": "Succeeded", "targetResource": target,
-            "timestamp": deployment["properties"]["timestamp"], "duration": "PT0S", "statusCode": "OK",
+            "timestamp": described["timestamp"], "duration": described["duration"], "statusCode": "OK",
         }  # fmt: skip
         found.append(
             {"id": f"{deployment['id']}/operations/{number}", "operationId": str(number), "properties": properties}

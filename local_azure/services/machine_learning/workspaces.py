@@ -108,7 +108,8 @@ async def write(request):
         raise arm.not_yet(f"workspaces of the kind {body['kind']}")
     there = arm.find(state, path)
     settings = arm.properties_of(body)
-    resource = create(state, path, str(body.get("location") or arm.REGION), body.get("tags"), settings)
+    location, tags = arm.expect(body, "location", str, arm.REGION), arm.expect(body, "tags", dict)
+    resource = create(state, path, location, tags, settings)
     return arm.done(request, resource, 200 if there else 201)
 
 
@@ -117,11 +118,9 @@ async def change(request):
     state = request.app.state
     before = arm.get(state, arm.workspace_of(request))
     body = await arm.body_of(request)
-    given = body.get("properties") or {}
-    if not isinstance(given, dict):
-        raise arm.user_error("properties must be an object.")
+    given = arm.expect(body, "properties", dict, {})
     settings = before["properties"] | {name: value for name, value in given.items() if value is not None}
-    tags = before["tags"] if body.get("tags") is None else body["tags"]
+    tags = arm.expect(body, "tags", dict, before["tags"])
     return JSONResponse(create(state, before["id"], before["location"], tags, settings))
 
 

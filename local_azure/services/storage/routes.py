@@ -80,6 +80,11 @@ async def _answer(request):
         return await handler(request, state, account)
     if handler is not containers.create and not places.path_of(state, account, container).is_dir():
         raise errors.not_found("container")
+    if name != name.strip("/"):  # Azure has such blobs; files cannot be named so
+        if request.method != "PUT":
+            raise errors.not_found()
+        message = "A blob's name here has no slash at its beginning or end."
+        raise errors.StorageError(400, "InvalidResourceName", message)
     return await handler(request, state, account, container, *([name] if name else []))
 
 
