@@ -29,6 +29,7 @@ STRING = re.compile(r"""'((?:[^']|'')*)'|"([^"]*)\"""")
 NUMERIC = ("=", "!=", ">", ">=", "<", "<=")
 TEXT = ("=", "!=", "LIKE", "ILIKE")
 NAMES = (*TEXT, "IN", "NOT IN")
+IDS = ("run_id", "experiment_id")  # what can be compared with a list
 
 
 def invalid(message):
@@ -126,7 +127,7 @@ def _attribute(comparison, numbers, texts):
         return _number(numbers[key], comparison)
     if key not in texts:
         raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are {sorted({*numbers, *texts})}.")
-    comparison.allow(NAMES)
+    comparison.allow(NAMES if key in IDS else TEXT)
     _need_quotes(comparison)
     return _condition(texts[key], comparison)
 
@@ -153,10 +154,9 @@ def _run_condition(comparison):
     kind, key = comparison.kind, comparison.key
     if kind == "attribute":
         if key == "status":
-            comparison.allow(NAMES)
+            comparison.allow(TEXT)
             _need_quotes(comparison)
-            upper = [one.upper() for one in comparison.value] if isinstance(comparison.value, list) else None
-            comparison.value = upper or comparison.value.upper()
+            comparison.value = comparison.value.upper()  # Azure's documentation writes Failed, MLflow's FAILED
             return _condition("runs.status", comparison)
         return _attribute(comparison, RUN_NUMBERS, RUN_TEXTS)
     if kind == "metric":
@@ -166,11 +166,12 @@ def _run_condition(comparison):
                 "the data frame of all runs instead."
             )
         part, values = _number("value", comparison)
+        part = f"(nan OR {part})" if comparison.op == "!=" else f"NOT nan AND {part}"
         return f"EXISTS (SELECT 1 FROM latest WHERE run = runs.number AND key = ? AND {part})", [key, *values]
     if kind == "dataset":
         if key not in DATASET_TEXTS:
             raise invalid(f"Invalid dataset key '{key}' specified. Valid keys are {sorted(DATASET_TEXTS)}.")
-        comparison.allow(NAMES)
+        comparison.allow(TEXT)
         _need_quotes(comparison)
         part, values = _condition(DATASET_TEXTS[key], comparison)
         return f"EXISTS (SELECT 1 FROM inputs WHERE run = runs.number AND {part})", values
@@ -249,13 +250,8 @@ def model_matches(comparisons, texts, tags):
             raise invalid(f"Invalid attribute key '{comparison.key}' specified. Valid keys are {sorted(texts)}.")
         if comparison.op in ("LIKE", "ILIKE"):
             raise invalid("Azure Machine Learning does not search models with LIKE and ILIKE.")
-        value = texts[comparison.key]
-        if comparison.op in ("IN", "NOT IN"):
-            if (value in comparison.value) != (comparison.op == "IN"):
-                return False
-            continue
         comparison.allow(COMPARE)
-        if not COMPARE[comparison.op](value, comparison.value):
+        if not COMPARE[comparison.op](texts[comparison.key], comparison.value):
             return False
     return True
 
@@ -268,8 +264,8 @@ def offset_of(token):
     if not token:
         return 0
     try:
-        return max(0, int(base64.b64decode(token, validate=True)))
-    except ValueError:
+        return max(0, min(int(base64.b64decode(token, validate=True)), 2**62))
+    except (TypeError, ValueError):
         raise invalid("Invalid page token.") from None
 
 

@@ -69,7 +69,11 @@ class Tracking:
 
     @contextlib.contextmanager
     def _change(self):
+        """A transaction; within another one, a part of that."""
         with self._lock:
+            if self._db.in_transaction:
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
