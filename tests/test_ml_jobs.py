@@ -154,7 +154,7 @@ def test_a_script_finds_the_variables_that_azure_sets(workspace):
     script = f"import json, os; print(json.dumps([os.environ[name] for name in {names}]))"
     workspace.put_job("variables", command=f'python -c "{script}"', environmentVariables={"MODE": "test"})
     assert workspace.wait("variables")["status"] == "Completed", workspace.log("variables")
-    tracking = workspace.ml.workspaces.get(os.environ["AZUREML_WORKSPACE_NAME"]).mlflow_tracking_uri
+    tracking = workspace.http("GET", "").json()["properties"]["mlFlowTrackingUri"]
     expected = ["variables", "variables", "variables", os.environ["AZUREML_WORKSPACE_NAME"], "test", tracking]
     assert json.loads(workspace.log("variables")) == expected
 

@@ -70,7 +70,7 @@ def _refused(target, what, instead="Run it on one machine, or on your own Azure.
 def _check_environment(state, workspace, reference):
     if not reference or not isinstance(reference, str):
         raise arm.user_error("The job names no environment.", target="environmentId")
-    path = reference.removeprefix("azureml:")
+    path = commands.plain_id(reference)
     if path.lower().startswith("/subscriptions/") and "/labels/" not in path:
         arm.get(state, path)
 
@@ -83,7 +83,7 @@ def check_compute(state, workspace, asked):
 
 
 def _compute(state, reference):
-    return arm.find(state, reference.removeprefix("azureml:"))
+    return arm.find(state, commands.plain_id(reference))
 
 
 def seconds_of(limits, name="timeout"):

@@ -114,11 +114,12 @@ def code_path(state, workspace, code):
     """Where a code snapshot lies on disk; None if there is none."""
     if not code:
         return None
-    uri = arm.get(state, _arm_id(code))["properties"].get("codeUri")
+    uri = arm.get(state, plain_id(code))["properties"].get("codeUri")
     return assets.resolve(state, workspace, uri)
 
 
-def _arm_id(reference):
+def plain_id(reference):
+    """An ARM id without the azureml: that may stand before it."""
     return reference.removeprefix("azureml:")
 
 
@@ -151,7 +152,7 @@ def _seen(home, path):
 def start_logs(state, run):
     """What ran instead of an image, and the empty log of the script: clients print the first log that they see."""
     asked = run["properties"]
-    environment = arm.find(state, _arm_id(asked.get("environmentId") or ""))
+    environment = arm.find(state, plain_id(asked.get("environmentId") or ""))
     given = environment["properties"] if environment else {}
     wanted = [f"image {given['image']}"] if given.get("image") else []
     wanted += ["a Dockerfile"] if given.get("build") else []

@@ -6,12 +6,12 @@ import shutil
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from . import arm, command_jobs, running, runs, sweeps
+from . import arm, command_jobs, pipelines, running, runs, sweeps
 
 NAME = r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}"
 MUTABLE = ("description", "tags", "displayName", "properties", "isArchived")
 # jobType -> what refuses a job that is wrong: (state, workspace, name, asked)
-CHECKS = {"Command": command_jobs.check, "Sweep": sweeps.check}
+CHECKS = {"Command": command_jobs.check, "Sweep": sweeps.check, "Pipeline": pipelines.check}
 
 
 # Submitting

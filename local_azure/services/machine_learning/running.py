@@ -66,7 +66,7 @@ def a_node(state, run):
 
 def _nodes(state, compute):
     """How many nodes a compute has at most, at this moment."""
-    found = arm.find(state, compute.removeprefix("azureml:"))
+    found = arm.find(state, commands.plain_id(compute))
     if not found:
         return SERVERLESS_NODES
     properties = found["properties"].get("properties") or {}
