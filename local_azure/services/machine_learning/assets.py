@@ -102,6 +102,11 @@ def _next(versions):
     return str(max(numbers, default=0) + 1)
 
 
+def next_version(state, workspace, collection, name):
+    """The number of the version that would come next."""
+    return _next(versions_of(state, f"{workspace}/{collection}/{name}"))
+
+
 def _described(state, container):
     """A container as it is sent: its latest and next versions are worked out."""
     versions = versions_of(state, container["id"])

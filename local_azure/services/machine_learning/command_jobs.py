@@ -2,6 +2,8 @@
 
 import re
 
+from starlette.concurrency import run_in_threadpool
+
 from . import arm, assets, commands, running, runs
 from .expressions import references
 
@@ -9,6 +11,7 @@ LITERAL = "literal"
 OBJECTS = ("environmentVariables", "inputs", "outputs", "tags", "properties", "resources", "limits", "services")
 TEXTS = ("computeId", "codeId", "environmentId", "experimentName", "displayName", "description")
 LOCAL_PROPERTY = "IsLocal"  # what azure-ai-ml sends for compute="local"
+MODELS = ("custom_model", "mlflow_model", "triton_model")
 ALWAYS_SERVED = (None, "Tracking", "Studio")
 LIMIT = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
@@ -134,7 +137,30 @@ async def run_alone(state, run):
     paths, noted = targets(state, workspace, run["name"], asked.get("outputs"))
     runs.move(state, run, "Queued", outputs=noted)
     async with running.a_node(state, run):
-        await commands.execute(state, run, asked["command"], values, given, paths, seconds_of(asked.get("limits")))
+        limit = seconds_of(asked.get("limits"))
+
+        async def finish():
+            await register(state, run, paths)
+
+        await commands.execute(state, run, asked["command"], values, given, paths, limit, finish)
+
+
+async def register(state, run, paths):
+    """Make assets of the outputs that were given an asset's name."""
+    workspace = run["workspace"]
+    for name, given in (run["properties"].get("outputs") or {}).items():
+        if not (given or {}).get("assetName"):
+            continue
+        path, kind = paths[name]
+        uri = runs.output(state, workspace, run["name"], name)
+        if kind in MODELS:
+            collection = "models"
+            flavors = await run_in_threadpool(assets.flavors_of, path) if kind == "mlflow_model" else {}
+            properties = {"modelType": kind, "modelUri": uri, "flavors": flavors, "jobName": run["name"]}
+        else:
+            collection, properties = "data", {"dataType": kind, "dataUri": uri}
+        version = given.get("assetVersion") or assets.next_version(state, workspace, collection, given["assetName"])
+        assets.put_version(state, workspace, collection, given["assetName"], str(version), properties)
 
 
 running.RUNNERS["Command"] = run_alone

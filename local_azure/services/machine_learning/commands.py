@@ -31,11 +31,12 @@ ERROR_LENGTH = 4000  # characters of a traceback in a run's error; the log has a
 TRACEBACK = "Traceback (most recent call last):"
 
 
-async def execute(state, run, command, values, sources, targets, seconds=None):
+async def execute(state, run, command, values, sources, targets, seconds=None, finish=None):
     """Prepare, run and finish a command. Moves the run through its statuses, and returns its last record.
 
     command: text with expressions. values: of the expressions that are not paths, such as inputs.rate.
     sources: input name -> (path on disk, mode). targets: output name -> (path on disk, type). seconds: time limit.
+    finish: a coroutine function that is called, while the run is finalizing, if the command has succeeded.
     """
     place, artifacts = work_folder(state, run), runs.folder(state, run)
     log = artifacts / runs.USER_LOG
@@ -50,6 +51,8 @@ async def execute(state, run, command, values, sources, targets, seconds=None):
         outcome = await processes.run(text, place / "wd", environment, log, mark(run), seconds)
         runs.move(state, run, "Finalizing")
         await run_in_threadpool(_collect, place, artifacts)
+        if finish and outcome.code == 0:
+            await finish()
         return _ended(state, run, text, outcome, log, seconds)
     except asyncio.CancelledError:
         _collect(place, artifacts)  # no await: the server may be about to end

@@ -45,7 +45,7 @@ async def _supervise(state, run, runner):
         _end(state, run, "Failed", STOPPED)
         raise
     except AzureError as error:
-        _end(state, run, "Failed", error.message)
+        runs.move(state, run, "Failed", error=runs.user_error(error.message))
     except Exception as error:
         log.exception("job %s", run["path"])
         _end(state, run, "Failed", f"The local Azure failed: {error!r}. Its log is {state.home / 'server.log'}.")
