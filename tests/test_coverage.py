@@ -8,7 +8,7 @@ from local_azure import coverage
 
 pytest_plugins = ("language_server",)
 
-CLIENTS = [pytest.param(client, id=client.package) for client in coverage.CLIENTS]
+CLIENTS = [pytest.param(client, id=client.service) for client in coverage.CLIENTS]
 TEXT = ["The new branch in Leeds is lovely, and the staff were very kind to us. We shall come again on Monday."]
 OWN = {"project_name": "p", "deployment_name": "d"}
 # What each operation of the Language client is called with besides the text. One that is not here fails the test.

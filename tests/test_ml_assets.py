@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
-import requests
 from azure.ai.ml import MLClient, load_component, load_compute, load_data, load_environment, load_model
 from azure.ai.ml.constants import ListViewType
 from azure.ai.ml.entities import (
@@ -30,6 +29,7 @@ from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient
 
 import local_azure
+from local_azure import coverage
 from local_azure.identity import issue
 from local_azure.userdata import load_secrets
 
@@ -456,7 +456,8 @@ def test_a_component_from_yaml(client, component_file, name):
     got = client.components.get(name)
     assert (got.version, list(got.inputs), list(got.outputs)) == ("1", ["data", "rate"], ["model"])
     assert got.command.startswith("python train.py ${{inputs.data}}")
-    assert client.components.create_or_update(load_component(str(component_file))).version == "1"  # nothing changed
+    unchanged = client.components.create_or_update(load_component(str(component_file)), skip_if_no_change=True)
+    assert unchanged.version == "1"
     component_file.write_text(component_file.read_text().replace("python train.py", "python -u train.py"))
     assert client.components.create_or_update(load_component(str(component_file))).version == "2"
     assert client.components.get(name).command.startswith("python -u")
@@ -530,6 +531,24 @@ def test_what_azure_has_and_this_has_not_says_so(arm, workspace):
         assert answer.status_code == 501 and "What runs locally" in answer.json()["error"]["message"]
 
 
+LISTED_BELOW = {"azure_openai_deployments": "connection", "batch_deployments": "endpoint"}
+LISTED_BELOW |= {"online_deployments": "endpoint", "workspace_outbound_rules": "course"}
+WITHOUT_LIST = ("deployment_templates", "evaluators")  # in registries only; a kind of models
+NOT_YET = [
+    group.service.split(".")[1]
+    for group in coverage.MACHINE_LEARNING
+    if group.operations.get("list", ("",))[0] == coverage.NOT_YET
+]
+
+
+@pytest.mark.parametrize("group", sorted(set(NOT_YET) - set(WITHOUT_LIST)))
+def test_groups_of_operations_that_are_not_there_yet_say_so(client, group):
+    below = [LISTED_BELOW[group]] if group in LISTED_BELOW else []
+    with pytest.raises(HttpResponseError, match="What runs locally") as refused:
+        list(getattr(client, group).list(*below))
+    assert refused.value.status_code == 501
+
+
 def test_lists_come_in_pages(arm, workspace, client, folder, name):
     for _ in range(3):
         file_asset(client, name, folder)
@@ -593,5 +612,4 @@ def test_assets_survive_a_kill_of_the_server(client, folder, name, azure):
     os.environ.update(local_azure.environment())
     assert ml_client(client.workspace_name).data.get(name, "1").description == "kept"
     assert file_asset(client, name, folder).version == "2"
-    answer = requests.get("https://management.azure.com/", timeout=10)
-    assert answer.status_code == 404 and made.version == "1"
+    assert made.version == "1"

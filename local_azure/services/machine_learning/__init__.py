@@ -3,6 +3,8 @@
 Routes and shapes follow Microsoft's published API descriptions and what azure-ai-ml 1.35 sends and reads.
 """
 
+from starlette.routing import Match, Route
+
 from . import arm, assets, computes, datastores, deployments, history, jobs, mlflow, running, workspaces
 
 __all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
@@ -17,8 +19,17 @@ async def resume(app):
     await running.resume(app.state)
 
 
+class _Rest(Route):
+    """Matches whatever is left, by host name: on loopback, a path alone does not say that Azure is meant."""
+
+    def matches(self, scope):
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").partition(":")[0].lower()
+        return super().matches(scope) if host.endswith(HOSTS) else (Match.NONE, {})
+
+
 async def nothing_here(request):
-    """What Azure may have under a subscription, and the local Azure has not."""
+    """What Azure may have at these addresses, and the local Azure has not."""
+    arm.require_token(request)
     raise arm.not_yet(f"{request.method} {request.url.path}")
 
 
@@ -32,7 +43,5 @@ routes = [
     *jobs.routes,
     *history.routes,
     *mlflow.routes,
-    arm.route(
-        "/subscriptions/{rest:path}", nothing_here, ("GET", "PUT", "PATCH", "POST", "DELETE", "HEAD"), versions=None
-    ),
+    _Rest("/{rest:path}", nothing_here, methods=["GET", "PUT", "PATCH", "POST", "DELETE", "HEAD"]),
 ]
