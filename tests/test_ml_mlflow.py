@@ -21,6 +21,7 @@ import pytest
 import requests
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import Model
+from azure.core.exceptions import ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
@@ -523,6 +524,20 @@ def test_a_model_of_mlclient_is_a_model_of_mlflow(client, ml, model, tmp_path):
     assert mlflow.sklearn.load_model(f"models:/{name}/7").predict([[5.0]])[0] == pytest.approx(10)
 
 
+@pytest.mark.parametrize("address", ["azureml://jobs/{run}/outputs/artifacts/paths/model", "runs:/{run}/model"])
+def test_mlclient_registers_the_model_of_a_notebooks_run(experiment, ml, model, address):
+    with mlflow.start_run() as run:
+        mlflow.sklearn.log_model(model, "model", pip_requirements=["scikit-learn"])
+    run = run.info.run_id
+    asked = Model(path=address.format(run=run), name=f"of-{uuid.uuid4().hex[:6]}", type="mlflow_model")
+    made = ml.models.create_or_update(asked)
+    assert made.job_name == run and "sklearn" in made.flavors
+    assert mlflow.sklearn.load_model(f"models:/{made.name}/{made.version}").predict([[5.0]])[0] == pytest.approx(10)
+    absent = Model(path=address.format(run="nobody"), name=made.name, type="mlflow_model")
+    with pytest.raises(ResourceNotFoundError):
+        ml.models.create_or_update(absent)
+
+
 def test_a_folder_is_registered_without_a_run(client, ml, model, tmp_path):
     name = f"folder-{uuid.uuid4().hex[:6]}"
     mlflow.sklearn.save_model(model, tmp_path / "regressor", pip_requirements=["scikit-learn"])
@@ -688,6 +703,7 @@ def test_a_jobs_run_is_made_taken_up_and_ended(tmp_path):
     made = store.run(workspace, "calm_fig_1")
     assert (made["status"], made["name"], made["tags"]["team"]) == ("SCHEDULED", "Train", "tern")
     store.log(workspace.upper(), "calm_fig_1", [("rmse", 2.0, 10, 0), ("rmse", 1.5, 20, 1)])
+    assert store.run(workspace, "calm_fig_1")["status"] == "RUNNING"
     assert ours.metrics(state, "calm_fig_1") == {"rmse": [(0, 10, 2.0), (1, 20, 1.5)]}
     assert ours.metrics(state, "nobody") == {}
     ours.finish_run(state, "calm_fig_1", "FINISHED", workspace)

@@ -135,6 +135,10 @@ def folder(state, run, relative=""):
 
 def output(state, workspace, name, output_name):
     """The azureml:// address of a run's named output; of its own folder for the name `artifacts`; 404 otherwise."""
+    from . import mlflow  # which knows the assets that are named here
+
+    if output_name in ("artifacts", "default") and mlflow.knows(state, workspace, name):  # no job: a notebook's run
+        return f"azureml://datastores/{datastores.ARTIFACTS}/paths/ExperimentRun/dcid.{name}"
     run = get(state, workspace, name)
     if output_name in ("artifacts", "default"):
         return f"azureml://datastores/{datastores.ARTIFACTS}/paths/ExperimentRun/dcid.{run['name']}"

@@ -16,10 +16,10 @@ from .. import arm
 from . import artifacts, registry
 from . import tracking as api
 from .answers import answered, answered_in_thread
-from .tracking import create_run_for_job, finish_run, metrics, start_run
+from .tracking import create_run_for_job, finish_run, knows, metrics, start_run
 from .tracking import store as tracking
 
-__all__ = ["create_run_for_job", "finish_run", "metrics", "routes", "start_run", "tracking"]
+__all__ = ["create_run_for_job", "finish_run", "knows", "metrics", "routes", "start_run", "tracking"]
 
 CALLS = {
     "POST": {
@@ -87,7 +87,7 @@ async def not_on_azure(request):
         return PlainTextResponse("Azure Machine Learning has no MLflow traces.", 403)
     reason = f"Azure Machine Learning's tracking server does not answer {call}."
     if "logged-models" in call:
-        reason += " MLflow 3 needs it to log a model: take mlflow<3, or save_model and then log_artifacts."
+        reason += " MLflow 3 needs it to log and to register models: take mlflow<3."
     return PlainTextResponse(reason, 404)
 
 

@@ -223,6 +223,9 @@ class Tracking:
             number = self._number(workspace, run)
             return self._filled(self._rows("SELECT * FROM runs WHERE number = ?", (number,)))[0]
 
+    def known(self, workspace, run):
+        return bool(self._row("SELECT 1 FROM runs WHERE workspace = ? AND id = ?", (workspace.lower(), run)))
+
     def workspace_of(self, run):
         """The workspace (in lower case) of the newest run with this id, or None."""
         found = self._row("SELECT workspace FROM runs WHERE id = ? ORDER BY number DESC", (run,))
@@ -277,9 +280,10 @@ class Tracking:
 
     def log(self, workspace, run, metrics=(), params=(), tags=()):
         """Log all or nothing. metrics: (key, value, milliseconds, step); params and tags: (key, value)."""
-        params = list(params)
-        with self._change():
+        with self._change() as db:
             number = self._number(workspace, run, active=True)
+            # a job's run, which its script has taken up
+            db.execute("UPDATE runs SET status = 'RUNNING' WHERE number = ? AND status = 'SCHEDULED'", (number,))
             self._set_params(run, number, params)
             self._set_tags(number, tags)
             self._add_metrics(number, metrics)

@@ -269,6 +269,11 @@ def _finish(state, run_id, status, workspace):
     tracking.update_run(workspace, run_id, status)
 
 
+def knows(state, workspace, run_id):
+    """Whether there is a run with this id, of a job or of a notebook."""
+    return store(state).known(workspace, run_id)
+
+
 def metrics(state, run_id, workspace=None):
     """All that a run has logged: {name: [(step, milliseconds, value), …]}; {} for a run that is not known."""
     tracking = store(state)
