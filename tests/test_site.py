@@ -144,3 +144,23 @@ def test_one_visible_title(page):
     assert len(content(page).find_all("h1")) <= 1
     assert soup(page).title and soup(page).title.get_text(strip=True)
     assert soup(page).html.get("lang") == "en"
+
+
+CHAPTERS = [entry for entry in entries(TOC) if re.match(r"book/\d\d-", entry["file"])]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda entry: entry["file"])
+def test_minutes_of_practice_are_those_of_the_notebooks(chapter):
+    """The front matter says it for the page, each notebook says it to whoever opens the notebook."""
+    front = yaml.safe_load((ROOT / f"{chapter['file']}.md").read_text(encoding="utf-8").split("---")[1])
+    minutes = 0
+    for section in chapter["sections"]:
+        text = (ROOT / f"{section['file']}.ipynb").read_text(encoding="utf-8")
+        minutes += int(re.search(r"\*\*Time:\*\* (\d+) minutes", text)[1])
+    assert front["practice"] == minutes
+
+
+def test_no_two_pages_have_one_title():
+    """In search results and bookmarks a page is its title."""
+    titles = [soup(HTML / f"{stem}.html").title.get_text(strip=True) for stem in STEMS]
+    assert sorted(titles) == sorted(set(titles))
