@@ -113,6 +113,7 @@ def variables(port, upstream, client):
         "AZUREML_WORKSPACE_NAME": WORKSPACE,
         "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",  # seconds between two looks of jobs.stream, whose jobs here are short
         "AZUREML_RUN_POLLING_INTERVAL_MAX": "2",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # files that are on this machine already need no bar
     }
 
 
