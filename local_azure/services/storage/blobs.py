@@ -40,6 +40,9 @@ def _matches(etags, blob):
 def check_conditions(request, blob, reading=False):
     """304 or 412 where If-Match and its kin forbid; a missing blob is None."""
     given = request.headers
+    if reading and given.get("if-none-match") == "*":
+        message = "The request includes an unsatisfiable condition for this operation."
+        raise StorageError(400, "UnsatisfiableCondition", message)
     if "if-match" in given and not (blob and _matches(given["if-match"], blob)):
         raise condition_not_met()
     unmodified = _seconds(request, "if-unmodified-since")
@@ -179,8 +182,10 @@ async def _receive(request, path):
     return md5
 
 
-def _properties(request):
-    given = {name: request.headers.get(f"x-ms-blob-{name}") for name in PROPERTIES}
+def _properties(request, plain=False):
+    """What describes the content: x-ms-blob-content-type and the like; with `plain`, Content-Type and the like too."""
+    headers = request.headers
+    given = {name: headers.get(f"x-ms-blob-{name}") or (headers.get(name) if plain else None) for name in PROPERTIES}
     return {name: value for name, value in given.items() if value}
 
 
@@ -224,7 +229,7 @@ async def put(request, state, account, container, name):
     try:
         md5 = await _receive(request, part)
         check_conditions(request, places.blob(state, account, container, name))
-        metadata, properties = metadata_of(request), _properties(request)
+        metadata, properties = metadata_of(request), _properties(request, plain=True)
         blob = _keep(state, account, container, name, part, metadata=metadata, properties=properties, md5=md5)
     finally:
         part.unlink(missing_ok=True)
@@ -331,7 +336,9 @@ async def block_list(request, state, account, container, name):
             found += f"</{kind}>"
     response = _xml(f"<BlockList>{found}</BlockList>")
     if blob:
-        response.headers.update({"ETag": blob.etag, "x-ms-blob-content-length": str(blob.size)})
+        response.headers.update(
+            {"ETag": blob.etag, "Last-Modified": blob.modified, "x-ms-blob-content-length": str(blob.size)}
+        )
     return response
 
 
