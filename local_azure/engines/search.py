@@ -30,8 +30,8 @@ def check(space, method):
         if kind == "choice":
             if not isinstance(arguments[0], list) or not arguments[0]:
                 raise ValueError(f"The choice {name} has no values.")
-            if any(isinstance(value, dict) for value in arguments[0]):
-                raise ValueError(f"The choice {name} nests a search space; the local Azure does not search those.")
+            if not all(isinstance(value, str | int | float) for value in arguments[0]):
+                raise ValueError(f"The choice {name} holds more than texts, numbers and truth values.")
         elif not all(isinstance(value, int | float) and math.isfinite(value) for value in arguments):
             raise ValueError(f"The arguments of {name} must be numbers.")
         elif "uniform" in kind and arguments[0] > arguments[1]:

@@ -156,7 +156,7 @@ def workspace_of(request):
 
 
 def name_of(path):
-    return path.rsplit("/", 1)[1]
+    return path.rsplit("/", 1)[-1]
 
 
 def type_of(path):

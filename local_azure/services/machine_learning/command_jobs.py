@@ -4,12 +4,10 @@ import re
 
 from starlette.concurrency import run_in_threadpool
 
-from . import arm, assets, commands, running, runs
+from . import arm, assets, commands, running, runs, shapes
 from .expressions import references
 
 LITERAL = "literal"
-OBJECTS = ("environmentVariables", "inputs", "outputs", "tags", "properties", "resources", "limits", "services")
-TEXTS = ("computeId", "codeId", "environmentId", "experimentName", "displayName", "description")
 LOCAL_PROPERTY = "IsLocal"  # what azure-ai-ml sends for compute="local"
 MODELS = ("custom_model", "mlflow_model", "triton_model")
 ALWAYS_SERVED = (None, "Tracking", "Studio")
@@ -18,6 +16,7 @@ LIMIT = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?
 
 def check(state, workspace, name, asked):
     """Refuse a command job that Azure would refuse, or that cannot run here."""
+    shapes.check(asked, shapes.COMMAND)
     check_task(state, workspace, asked)
     check_compute(state, workspace, asked)
     seconds_of(asked.get("limits"))
@@ -37,9 +36,8 @@ def check_references(command, asked):
 
 def check_task(state, workspace, asked):
     """What a command job, a trial and a step have in common."""
-    if not isinstance(asked.get("command"), str) or not asked["command"].strip():
+    if not (asked.get("command") or "").strip():
         raise arm.user_error("The job has no command.", target="command")
-    check_types(asked)
     if asked.get("distribution"):
         raise _refused("distribution", "Distributed training, which shares one job among several processes or nodes,")
     resources = asked.get("resources") or {}
@@ -56,22 +54,12 @@ def check_task(state, workspace, asked):
     commands.code_path(state, workspace, asked.get("codeId"))
 
 
-def check_types(asked):
-    """400 for a member of a job that is not of its type."""
-    for key in OBJECTS:
-        if not isinstance(asked.get(key) or {}, dict):
-            raise arm.user_error(f"{key} must be an object.", target=key)
-    for key in TEXTS:
-        if not isinstance(asked.get(key) or "", str):
-            raise arm.user_error(f"{key} must be a text.", target=key)
-
-
 def _refused(target, what, instead="Run it on one machine, or on your own Azure."):
     return arm.user_error(f"{what} is not offered by the local Azure. {instead}", inner="NotSupported", target=target)
 
 
 def _check_environment(state, workspace, reference):
-    if not reference or not isinstance(reference, str):
+    if not reference:
         raise arm.user_error("The job names no environment.", target="environmentId")
     path = commands.plain_id(reference)
     if path.lower().startswith("/subscriptions/") and "/labels/" not in path:
@@ -94,7 +82,7 @@ def seconds_of(limits, name="timeout"):
     text = (limits or {}).get(name)
     if not text:
         return None
-    found = LIMIT.fullmatch(text) if isinstance(text, str) else None
+    found = LIMIT.fullmatch(text)
     if not found or not any(found.groups()):
         raise arm.user_error(f"limits.{name} is a duration such as PT10M, not {text!r}.", target=f"limits.{name}")
     days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
@@ -107,8 +95,6 @@ def sources(state, workspace, inputs):
     for name, given in (inputs or {}).items():
         if given is None:
             continue  # an optional input that was left out
-        if not isinstance(given, dict):
-            raise arm.user_error(f"The input {name} must be an object.", target=f"inputs.{name}")
         if str(given.get("jobInputType")).lower() == LITERAL:
             values[f"inputs.{name}"] = commands.literal(given.get("value"))
         elif isinstance(given.get("uri"), str):

@@ -6,7 +6,7 @@ import shutil
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from . import arm, command_jobs, pipelines, running, runs, sweeps
+from . import arm, command_jobs, pipelines, running, runs, shapes, sweeps
 
 NAME = r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}"
 MUTABLE = ("description", "tags", "displayName", "properties", "isArchived")
@@ -36,9 +36,10 @@ async def submit(request):
 
 def accept(state, workspace, name, asked):
     """Check a job that was asked for and make its record. AzureError says what is wrong with it."""
+    shapes.check(asked, shapes.JOB)
     kind = asked.get("jobType")
     if kind not in CHECKS:
-        if not isinstance(kind, str):
+        if not kind:
             raise arm.user_error("The job has no jobType.", target="jobType")
         raise arm.not_yet(f"jobs of type {kind}")
     asked = {key: value for key, value in asked.items() if value is not None and key not in ("status", "parentJobName")}

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 
-from . import arm, command_jobs, commands, running, runs
+from . import arm, command_jobs, commands, running, runs, shapes
 
 LOG = "logs/azureml/executionlogs.txt"
 FROM_PARENT = re.compile(r"\$\{\{parent\.inputs\.([\w.\-]+)\}\}")
@@ -23,15 +23,12 @@ REUSED_RUN = "azureml.reusedrunid"
 
 def check(state, workspace, name, asked, depth=0):
     """Refuse a pipeline that Azure would refuse, or that cannot run here."""
-    command_jobs.check_types(asked)
+    shapes.check(asked, shapes.PIPELINE)
     if depth > DEEPEST:
         raise arm.user_error(f"Pipelines are nested more than {DEEPEST} deep.")
     if depth == 0:
         command_jobs.sources(state, workspace, asked.get("inputs"))
     steps = _steps(state, asked)
-    settings = asked.get("settings") or {}
-    if not isinstance(settings, dict):
-        raise arm.user_error("settings must be an object.", target="settings")
     for step_name, step in steps.items():
         _check_step(state, workspace, name, asked, steps, step_name, step, depth)
     _check_order({step_name: _needs(step) for step_name, step in steps.items()})
@@ -42,7 +39,7 @@ def _steps(state, asked):
     steps = asked.get("jobs")
     if not steps and asked.get("componentId"):
         steps = _component(state, asked["componentId"]).get("jobs")
-    if not isinstance(steps, dict) or not steps:
+    if not steps:
         raise arm.user_error("The pipeline has no steps.", target="jobs")
     return steps
 
@@ -52,21 +49,19 @@ def _component(state, reference):
     spec = arm.get(state, commands.plain_id(reference))["properties"].get("componentSpec")
     if not isinstance(spec, dict):
         raise arm.user_error(f"The component {reference} has no specification.")
+    shapes.check(spec, shapes.COMPONENT, "componentSpec")
     return spec
 
 
 def _check_step(state, workspace, name, asked, steps, step_name, step, depth):
     where = f"jobs.{step_name}"
-    if not isinstance(step, dict):
-        raise arm.user_error(f"The step {step_name} must be an object.", target=where)
+    if not step:
+        raise arm.user_error(f"The step {step_name} is empty.", target=where)
     kind = step.get("type") or "command"
     if kind not in KINDS:
         raise arm.not_yet(f"steps of type {kind} in a pipeline ({where})")
-    if not isinstance(step.get("componentId"), str):
+    if not step.get("componentId"):
         raise arm.user_error(f"The step {step_name} names no component.", target=f"{where}.componentId")
-    for given in ("inputs", "outputs"):
-        if not all(isinstance(value, dict) for value in _object(step, given, where).values()):
-            raise arm.user_error(f"{where}.{given} must hold objects.", target=f"{where}.{given}")
     for value in _bindings(step):
         if (found := FROM_PARENT.fullmatch(value)) and found[1] not in _inputs(state, asked):
             raise arm.user_error(f"The step {step_name} takes {found[1]}, which the pipeline has not.", target=where)
@@ -88,12 +83,6 @@ def _check_step(state, workspace, name, asked, steps, step_name, step, depth):
     command_jobs.seconds_of(task.get("limits"))
     known = {"inputs": spec.get("inputs") or {}, "outputs": spec.get("outputs") or {}}
     command_jobs.check_references(task["command"], known)
-
-
-def _object(step, name, where):
-    if not isinstance(step.get(name) or {}, dict):
-        raise arm.user_error(f"{where}.{name} must be an object.", target=f"{where}.{name}")
-    return step.get(name) or {}
 
 
 def _inputs(state, asked):
@@ -356,7 +345,7 @@ async def run_pipeline(state, run):
     pipeline = Pipeline(state, run)
     try:
         await pipeline.go()
-    except asyncio.CancelledError:
+    except BaseException:  # canceled, or failed: no step goes on alone
         await asyncio.shield(pipeline.stop())
         raise
     pipeline.conclude()

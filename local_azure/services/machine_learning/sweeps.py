@@ -7,7 +7,7 @@ import asyncio
 import json
 
 from ...engines import search
-from . import arm, command_jobs, commands, running, runs, tracking
+from . import arm, command_jobs, commands, running, runs, shapes, tracking
 from .expressions import REFERENCE, references
 
 LOG = "azureml-logs/hyperdrive.txt"
@@ -19,9 +19,9 @@ POLICIES = {"Bandit": "bandit", "MedianStopping": "median", "TruncationSelection
 
 def check(state, workspace, name, asked):
     """Refuse a sweep that Azure would refuse, or that cannot run here."""
-    command_jobs.check_types(asked)
+    shapes.check(asked, shapes.SWEEP)
     trial = asked.get("trial")
-    if not isinstance(trial, dict):
+    if not trial:
         raise arm.user_error("The sweep has no trial.", target="trial")
     command_jobs.check_task(state, workspace, trial | {"inputs": asked.get("inputs"), "outputs": asked.get("outputs")})
     command_jobs.check_compute(state, workspace, asked)
@@ -48,31 +48,28 @@ def check(state, workspace, name, asked):
 
 def _space(asked):
     space = asked.get("searchSpace")
-    if not isinstance(space, dict):
+    if not space:
         raise arm.user_error("The sweep has no search space.", target="searchSpace")
     for name, given in space.items():
-        if not (isinstance(given, list) and len(given) == 2 and isinstance(given[1], list)):
+        if not (given and len(given) == 2 and isinstance(given[1], list)):
             raise arm.user_error(f"The search space of {name} must be [kind, [arguments]].", target="searchSpace")
     return {name: (str(kind).lower(), arguments) for name, (kind, arguments) in space.items()}
 
 
 def _method(asked):
     given = asked.get("samplingAlgorithm") or {"samplingAlgorithmType": "Random"}
-    kind = str(given.get("samplingAlgorithmType") if isinstance(given, dict) else given).lower()
+    kind = (given.get("samplingAlgorithmType") or "random").lower()
     if kind not in ("grid", "random", "bayesian"):
         message = f"The sampling algorithm is grid, random or bayesian, not {kind}."
         raise arm.user_error(message, target="samplingAlgorithm")
-    seed = given.get("seed")
-    if not isinstance(seed, int | None):
-        raise arm.user_error("The seed must be a whole number.", target="samplingAlgorithm.seed")
-    return {"kind": kind, "seed": seed, "rule": str(given.get("rule") or "random").lower()}
+    return {"kind": kind, "seed": given.get("seed"), "rule": (given.get("rule") or "random").lower()}
 
 
 def _objective(asked):
     """The metric's name, and whether more is better."""
-    given = asked.get("objective")
-    goal = str(given.get("goal")).lower() if isinstance(given, dict) else None
-    if goal not in ("minimize", "maximize") or not isinstance(given.get("primaryMetric"), str):
+    given = asked.get("objective") or {}
+    goal = (given.get("goal") or "").lower()
+    if goal not in ("minimize", "maximize") or not given.get("primaryMetric"):
         message = "The sweep needs an objective with a goal (Minimize or Maximize) and a primaryMetric."
         raise arm.user_error(message, target="objective")
     return given["primaryMetric"], goal == "maximize"
@@ -83,7 +80,7 @@ def _policy(asked, method):
     given = asked.get("earlyTermination")
     if not given:
         return None
-    kind = POLICIES.get(given.get("policyType")) if isinstance(given, dict) else None
+    kind = POLICIES.get(given.get("policyType"))
     if not kind:
         raise arm.user_error("The early termination policy is unknown.", target="earlyTermination")
     if method == "bayesian":
@@ -97,17 +94,15 @@ def _policy(asked, method):
         "percentage": given.get("truncationPercentage") or 0,
     }
     numbers = [value for name, value in policy.items() if name != "kind"]
-    if not all(isinstance(value, int | float) and value >= 0 for value in numbers):
+    if min(numbers) < 0:
         raise arm.user_error("The numbers of a policy are 0 or more.", target="earlyTermination")
     return policy
 
 
 def _limits(asked):
     given = asked.get("limits") or {}
-    trials = given.get("maxTotalTrials") or DEFAULT_TRIALS
-    at_once = given.get("maxConcurrentTrials") or trials
-    if not isinstance(trials, int) or not isinstance(at_once, int):
-        raise arm.user_error("maxTotalTrials and maxConcurrentTrials must be whole numbers.", target="limits")
+    trials = DEFAULT_TRIALS if given.get("maxTotalTrials") is None else given["maxTotalTrials"]
+    at_once = trials if given.get("maxConcurrentTrials") is None else given["maxConcurrentTrials"]
     return {
         "trials": trials,
         "at_once": at_once,
@@ -268,7 +263,7 @@ async def run_sweep(state, run):
     except TimeoutError:
         timed_out = True
         await sweep.stop()
-    except asyncio.CancelledError:
+    except BaseException:  # canceled, or failed: no trial goes on alone
         await asyncio.shield(sweep.stop())
         raise
     sweep.conclude(timed_out)

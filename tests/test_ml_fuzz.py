@@ -1,0 +1,162 @@
+"""Jobs that are malformed in one place at a time: each is answered in the shape of Azure, never with a failure."""
+
+import copy
+
+import pytest
+
+pytest_plugins = ["ml_workspace"]
+
+ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/1"
+VALUES = [
+    None,
+    7,
+    -1.5,
+    True,
+    "",
+    "text",
+    [],
+    ["x"],
+    {},
+    {"x": "y"},
+    {"x": {"y": None}},
+    [[]],
+    "${{inputs.x}}",
+    "é" * 300,
+]
+
+COMMAND = {
+    "jobType": "Command",
+    "command": "exit 0; echo ${{inputs.a}} ${{outputs.o}}",
+    "environmentId": ENVIRONMENT,
+    "computeId": "serverless",
+    "displayName": "d",
+    "experimentName": "e",
+    "description": "d",
+    "environmentVariables": {"A": "b"},
+    "inputs": {"a": {"jobInputType": "literal", "value": "1"}},
+    "outputs": {"o": {"jobOutputType": "uri_folder", "mode": "ReadWriteMount", "uri": None, "assetName": None}},
+    "limits": {"jobLimitsType": "Command", "timeout": "PT5S"},
+    "resources": {"instanceCount": 1, "properties": {}, "shmSize": "2g"},
+    "tags": {"t": "v"},
+    "properties": {"p": "v"},
+    "services": {},
+    "distribution": None,
+    "identity": None,
+    "queueSettings": {"jobTier": "Standard"},
+    "isArchived": False,
+}
+SWEEP = {
+    "jobType": "Sweep",
+    "trial": {"command": "exit 0; echo ${{search_space.x}}", "environmentId": ENVIRONMENT, "environmentVariables": {}},
+    "searchSpace": {"x": ["choice", [[1]]]},
+    "samplingAlgorithm": {"samplingAlgorithmType": "Random", "seed": 1, "rule": "Random"},
+    "objective": {"goal": "Minimize", "primaryMetric": "error"},
+    "earlyTermination": {"policyType": "Bandit", "slackAmount": 1, "delayEvaluation": 0, "evaluationInterval": 1},
+    "limits": {"jobLimitsType": "Sweep", "maxTotalTrials": 1, "maxConcurrentTrials": 1, "trialTimeout": "PT9S"},
+    "inputs": {},
+    "outputs": {},
+}
+SPEC = {
+    "name": "c", "type": "command", "command": "exit 0; echo ${{inputs.a}} ${{outputs.o}}", "environment": ENVIRONMENT,
+    "inputs": {"a": {"type": "string", "default": "1", "optional": False}}, "outputs": {"o": {"type": "uri_folder"}},
+    "resources": {"instance_count": 1}, "environment_variables": {"A": "b"}, "is_deterministic": False,
+}  # fmt: skip
+
+
+def pipeline(component):
+    step = {
+        "type": "command", "componentId": component, "display_name": "d", "limits": {"timeout": 5},
+        "inputs": {"a": {"job_input_type": "literal", "value": "${{parent.inputs.p}}"}},
+        "outputs": {"o": {"type": "literal", "value": "${{parent.outputs.q}}", "mode": "Upload"}},
+        "resources": {"instance_count": 1}, "environment_variables": {"A": "b"}, "tags": {}, "computeId": "serverless",
+    }  # fmt: skip
+    return {
+        "jobType": "Pipeline", "jobs": {"s": step}, "inputs": {"p": {"jobInputType": "literal", "value": "1"}},
+        "outputs": {"q": {"jobOutputType": "uri_folder", "mode": "Upload"}}, "settings": {"force_rerun": True},
+    }  # fmt: skip
+
+
+def values_at(number):
+    """Every fifth value, others at each place: all of them everywhere would take minutes."""
+    return VALUES[number % 5 :: 5]
+
+
+def places(value, path=()):
+    """The path of every member below a value."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in pairs:
+        yield (*path, key)
+        yield from places(below, (*path, key))
+
+
+def with_value(body, path, value):
+    body = copy.deepcopy(body)
+    inner = body
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return body
+
+
+def put_component(workspace, name, spec):
+    given = {"properties": {"componentSpec": spec, "isAnonymous": False}}
+    return workspace.http("PUT", f"/components/{name}/versions/1", given, version="2024-01-01-preview")
+
+
+def send_all(workspace, prefix, body):
+    """Submit the body with each place changed; the names of those that were accepted."""
+    accepted = []
+    for number, path in enumerate(places(body)):
+        for count, value in enumerate(values_at(number)):
+            name = f"{prefix}-{number}-{count}"
+            answer = workspace.http("PUT", f"/jobs/{name}", {"properties": with_value(body, path, value)})
+            assert answer.status_code < 500 or answer.status_code == 501, (path, value, answer.text)
+            if answer.status_code < 300:
+                accepted.append((name, path, value))
+            else:
+                assert answer.json()["error"]["message"], (path, value)
+    return accepted
+
+
+def all_end(workspace, accepted):
+    """Whatever was accepted runs to an end that is not a failure of the server."""
+    for name, path, value in accepted:
+        workspace.wait(name)
+        error = workspace.run_record(name).error or {"error": {"message": ""}}
+        assert "The local Azure failed" not in error["error"]["message"], (path, value, error)
+
+
+def test_malformed_command_jobs(workspace):
+    all_end(workspace, send_all(workspace, "command", COMMAND))
+
+
+def test_malformed_sweeps(workspace):
+    all_end(workspace, send_all(workspace, "sweep", SWEEP))
+
+
+def test_malformed_pipelines(workspace):
+    component = put_component(workspace, "good", SPEC).json()["id"]
+    all_end(workspace, send_all(workspace, "pipeline", pipeline(component)))
+
+
+@pytest.mark.parametrize("kind", ["command", "pipeline"])
+def test_malformed_components(workspace, kind):
+    spec = (
+        SPEC if kind == "command" else {"type": "pipeline", "name": "p", "inputs": {}, "outputs": {}, "jobs": {"s": {}}}
+    )
+    accepted = []
+    for number, path in enumerate(places(spec)):
+        for count, value in enumerate(values_at(number)):
+            name = f"{kind}-part-{number}-{count}"
+            answer = put_component(workspace, name, with_value(spec, path, value))
+            assert answer.status_code < 500, (path, value, answer.text)
+            if answer.status_code >= 300:
+                continue
+            step = {"type": kind, "componentId": answer.json()["id"], "inputs": {}, "outputs": {}}
+            answer = workspace.http(
+                "PUT", f"/jobs/{name}", {"properties": {"jobType": "Pipeline", "jobs": {"s": step}}}
+            )
+            assert answer.status_code < 500 or answer.status_code == 501, (path, value, answer.text)
+            if answer.status_code < 300:
+                accepted.append((name, path, value))
+    all_end(workspace, accepted)

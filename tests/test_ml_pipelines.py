@@ -1,0 +1,310 @@
+"""Pipelines of Azure Machine Learning: written with the SDK's decorator and in YAML, run through the real MLClient."""
+
+import json
+import time
+
+import pytest
+
+pytest_plugins = ["ml_workspace"]
+
+ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/1"
+
+COMPONENT = """
+name: count_rows
+version: "1"
+type: command
+inputs:
+  data: {type: uri_file}
+  times: {type: integer, default: 2}
+  note: {type: string, optional: true}
+outputs:
+  counted: {type: uri_folder}
+code: ./src
+environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1
+command: >-
+  python count.py ${{inputs.data}} ${{inputs.times}} ${{outputs.counted}} $[[--note ${{inputs.note}}]]
+"""
+
+JOB = """
+$schema: https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json
+type: pipeline
+display_name: from yaml
+settings: {default_compute: azureml:cpu-cluster}
+inputs:
+  data: {type: uri_file, path: rows.csv}
+outputs:
+  result: {type: uri_folder}
+jobs:
+  count:
+    type: command
+    component: ./count.yml
+    inputs: {data: "${{parent.inputs.data}}", times: 3}
+    outputs: {counted: "${{parent.outputs.result}}"}
+"""
+
+COUNT = """
+import json, pathlib, sys
+rows = len(pathlib.Path(sys.argv[1]).read_text().splitlines())
+pathlib.Path(sys.argv[3], "count.json").write_text(json.dumps({"rows": rows * int(sys.argv[2])}))
+print("counted", sys.argv[4:])
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pipeline")
+    (folder / "src").mkdir()
+    (folder / "src" / "count.py").write_text(COUNT)
+    (folder / "count.yml").write_text(COMPONENT)
+    (folder / "job.yml").write_text(JOB)
+    (folder / "rows.csv").write_text("a\nb\nc\n")
+    return folder
+
+
+def step(command, inputs=None, outputs=None, name="step"):
+    """A component made in Python."""
+    from azure.ai.ml import Input, Output
+    from azure.ai.ml import command as make
+
+    inputs = {key: Input(type=kind) for key, kind in (inputs or {}).items()}
+    outputs = {key: Output(type=kind) for key, kind in (outputs or {}).items()}
+    return make(name=name, command=command, inputs=inputs, outputs=outputs, environment=ENVIRONMENT)
+
+
+def two_steps(project, tail):
+    """A pipeline: rows are counted by a component from YAML, what comes out is shown by one made in Python."""
+    from azure.ai.ml import Input, dsl, load_component
+
+    count = load_component(project / "count.yml")
+    show = step(
+        f"cat ${{{{inputs.folder}}}}/count.json > ${{{{outputs.text}}}}; {tail}",
+        {"folder": "uri_folder"},
+        {"text": "uri_file"},
+    )
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def two(data: Input(type="uri_file"), times: int = 4):
+        counted = count(data=data, times=times)
+        shown = show(folder=counted.outputs.counted)
+        return {"text": shown.outputs.text}
+
+    return two(data=Input(type="uri_file", path=str(project / "rows.csv")))
+
+
+@pytest.fixture(scope="module")
+def done(workspace, project):
+    """The name of a pipeline of two steps that has completed."""
+    job = workspace.ml.jobs.create_or_update(two_steps(project, "true"), experiment_name="counting")
+    workspace.wait(job.name)
+    return job.name
+
+
+def steps_of(workspace, name):
+    """The steps of a pipeline by the names that they have in it."""
+    listed = workspace.ml.jobs.list(parent_job_name=name)
+    return {child.properties["azureml.nodeName"]: child for child in listed}
+
+
+def test_the_output_of_one_step_is_the_input_of_the_next(workspace, done, tmp_path):
+    assert workspace.ml.jobs.get(done).status == "Completed"
+    assert {name: child.status for name, child in steps_of(workspace, done).items()} == {
+        "counted": "Completed",
+        "shown": "Completed",
+    }
+    workspace.ml.jobs.download(done, download_path=tmp_path, output_name="text")
+    (text,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert json.loads(text.read_text()) == {"rows": 12}
+
+
+def test_a_pipeline_is_streamed(workspace, done, capsys):
+    workspace.ml.jobs.stream(done)
+    printed = capsys.readouterr().out
+    assert "Streaming logs/azureml/executionlogs.txt" in printed and "shown: Completed" in printed
+
+
+def test_a_step_is_looked_up_and_its_log_downloaded(workspace, done, tmp_path):
+    child = steps_of(workspace, done)["counted"].name
+    assert workspace.ml.jobs.get(child).status == "Completed"
+    workspace.ml.jobs.download(child, download_path=tmp_path, all=True)
+    assert "counted []" in (tmp_path / "artifacts" / "user_logs" / "std_log.txt").read_text()
+
+
+def test_steps_that_have_not_changed_are_not_run_again(workspace, project, done):
+    again = workspace.ml.jobs.create_or_update(two_steps(project, "echo changed"), experiment_name="counting").name
+    assert workspace.wait(again)["status"] == "Completed"
+    steps = steps_of(workspace, again)
+    assert steps["counted"].properties["azureml.isreused"] == "true"
+    assert steps["counted"].properties["azureml.reusedrunid"] == steps_of(workspace, done)["counted"].name
+    assert "azureml.isreused" not in steps["shown"].properties
+    forced = two_steps(project, "echo changed")
+    forced.settings.force_rerun = True
+    name = workspace.ml.jobs.create_or_update(forced, experiment_name="counting").name
+    workspace.wait(name)
+    assert not any("azureml.isreused" in child.properties for child in steps_of(workspace, name).values())
+
+
+def test_a_pipeline_from_yaml(workspace, project, tmp_path):
+    from azure.ai.ml import load_job
+
+    name = workspace.ml.jobs.create_or_update(load_job(project / "job.yml")).name
+    assert workspace.wait(name)["status"] == "Completed"
+    assert workspace.ml.jobs.get(name).display_name == "from yaml"
+    workspace.ml.jobs.download(name, download_path=tmp_path, output_name="result")
+    assert json.loads((tmp_path / "named-outputs" / "result" / "count.json").read_text()) == {"rows": 9}
+
+
+def test_a_registered_component_is_used_by_its_name(workspace, project):
+    from azure.ai.ml import Input, dsl, load_component
+
+    workspace.ml.components.create_or_update(load_component(project / "count.yml"))
+    count = workspace.ml.components.get("count_rows", version="1")
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def one(data: Input(type="uri_file")):
+        count(data=data, note="seen")
+
+    job = one(data=Input(type="uri_file", path=str(project / "rows.csv")))
+    name = workspace.ml.jobs.create_or_update(job).name
+    assert workspace.wait(name)["status"] == "Completed"
+    (child,) = steps_of(workspace, name).values()
+    assert "'--note', 'seen'" in workspace.log(child.name)
+
+
+def test_independent_steps_run_side_by_side(workspace):
+    from azure.ai.ml import dsl
+
+    wait = step("sleep 1; date +%N > ${{outputs.t}}", outputs={"t": "uri_file"})
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def apart():
+        wait()
+        wait()
+
+    job = apart()
+    job.settings.force_rerun = True
+    name = workspace.ml.jobs.create_or_update(job).name
+    assert workspace.wait(name)["status"] == "Completed"
+    first, second = (workspace.run_record(child.name) for child in steps_of(workspace, name).values())
+    assert first.startTimeUtc < second.endTimeUtc and second.startTimeUtc < first.endTimeUtc
+
+
+def failing(keep_going):
+    from azure.ai.ml import dsl
+
+    bad = step("exit 3", outputs={"x": "uri_folder"})
+    after = step("ls ${{inputs.x}}", {"x": "uri_folder"})
+    slow = step("sleep 1; echo apart")
+
+    @dsl.pipeline(default_compute="cpu-cluster", force_rerun=True, continue_on_step_failure=keep_going)
+    def pipeline():
+        broken = bad()
+        after(x=broken.outputs.x)
+        apart = slow()
+        apart.compute = "cpu-cluster"
+
+    return pipeline()
+
+
+def test_a_failed_step_stops_what_depends_on_it_alone(workspace):
+    name = workspace.ml.jobs.create_or_update(failing(True)).name
+    assert workspace.wait(name)["status"] == "Failed"
+    ended = {step_name: child.status for step_name, child in steps_of(workspace, name).items()}
+    assert ended == {"broken": "Failed", "apart": "Completed"}
+    assert "broken" in workspace.run_record(name).error["error"]["message"]
+
+
+def test_a_failed_step_stops_everything_if_it_is_told_to(workspace):
+    name = workspace.ml.jobs.create_or_update(failing(False)).name
+    assert workspace.wait(name)["status"] == "Failed"
+    ended = {step_name: child.status for step_name, child in steps_of(workspace, name).items()}
+    assert ended == {"broken": "Failed", "apart": "Canceled"}
+
+
+def test_a_pipeline_within_a_pipeline(workspace, project):
+    from azure.ai.ml import Input, dsl, load_component
+
+    count = load_component(project / "count.yml")
+    show = step("cat ${{inputs.folder}}/count.json", {"folder": "uri_folder"}, name="show")
+
+    @dsl.pipeline()
+    def inner(data: Input(type="uri_file")):
+        counted = count(data=data, times=5)
+        counted.compute = "cpu-cluster"
+        return {"folder": counted.outputs.counted}
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def outer(data: Input(type="uri_file")):
+        within = inner(data=data)
+        shown = show(folder=within.outputs.folder)
+        shown.compute = "cpu-cluster"
+
+    job = outer(data=Input(type="uri_file", path=str(project / "rows.csv")))
+    name = workspace.ml.jobs.create_or_update(job).name
+    assert workspace.wait(name)["status"] == "Completed", workspace.run_record(name).error
+    steps = steps_of(workspace, name)
+    assert json.loads(workspace.log(steps["shown"].name)) == {"rows": 15}
+    assert list(steps_of(workspace, steps["within"].name)) == ["counted"]
+
+
+def test_a_canceled_pipeline_ends_its_steps(workspace):
+    from azure.ai.ml import dsl
+
+    long = step("sleep 100")
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def slow():
+        long()
+
+    name = workspace.ml.jobs.create_or_update(slow()).name
+    workspace.wait(name, "Running")
+    while not steps_of(workspace, name):
+        time.sleep(0.05)
+    workspace.ml.jobs.begin_cancel(name).result()
+    assert workspace.job(name)["status"] == "Canceled"
+    assert {child.status for child in steps_of(workspace, name).values()} == {"Canceled"}
+
+
+def test_an_output_with_a_name_becomes_an_asset(workspace):
+    from azure.ai.ml import Output, command
+
+    job = command(
+        command="echo 1 > ${{outputs.model}}/weights.txt", environment=ENVIRONMENT,
+        outputs={"model": Output(type="custom_model", name="counter")},
+    )  # fmt: skip
+    name = workspace.ml.jobs.create_or_update(job).name
+    assert workspace.wait(name)["status"] == "Completed", workspace.run_record(name).error
+    model = workspace.ml.models.get("counter", version="1")
+    assert model.job_name == name and model.type == "custom_model"
+
+
+def refused(workspace, steps, status=400, **more):
+    given = {"jobType": "Pipeline", "jobs": steps, **more}
+    answer = workspace.http("PUT", "/jobs/wrong", {"properties": given}, version="2024-01-01-preview")
+    assert answer.status_code == status, answer.text
+    return answer.json()["error"]["message"]
+
+
+def test_what_is_wrong_with_a_pipeline_is_named(workspace, project):
+    from azure.ai.ml import load_component
+
+    spec = load_component(project / "count.yml")
+    spec.name = "checked"
+    component = workspace.ml.components.create_or_update(spec).id
+
+    def of(source):
+        return {"componentId": component, "inputs": {"data": {"job_input_type": "literal", "value": source}}}
+
+    assert "no steps" in refused(workspace, {})
+    assert "no steps" in refused(workspace, ["a"])
+    assert "must be an object" in refused(workspace, {"a": "b"})
+    assert "names no component" in refused(workspace, {"a": {}})
+    assert "not given its input data" in refused(workspace, {"a": {"componentId": component}})
+    assert "which the pipeline has not" in refused(workspace, {"a": of("${{parent.inputs.none}}")})
+    assert "which is no step" in refused(workspace, {"a": of("${{parent.jobs.b.outputs.counted}}")})
+    assert "has no output" in refused(workspace, {"a": of("${{parent.jobs.a.outputs.other}}")})
+    circle = {"a": of("${{parent.jobs.b.outputs.counted}}"), "b": of("${{parent.jobs.a.outputs.counted}}")}
+    assert "need each other" in refused(workspace, circle)
+    assert "spark" in refused(workspace, {"a": of("x") | {"type": "spark"}}, status=501)
+    assert "none" in refused(
+        workspace, {"a": {"componentId": f"{workspace.path}/components/none/versions/1"}}, status=404
+    )
