@@ -6,10 +6,11 @@ import signal
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import psutil
 import pytest
-from azure.ai.ml import MLClient, load_component, load_compute, load_data, load_environment, load_model
+from azure.ai.ml import MLClient, Output, command, load_component, load_compute, load_data, load_environment, load_model
 from azure.ai.ml.constants import ListViewType
 from azure.ai.ml.entities import (
     AccountKeyConfiguration,
@@ -20,6 +21,7 @@ from azure.ai.ml.entities import (
     ComputeInstance,
     Data,
     Environment,
+    Hub,
     Model,
     SasTokenConfiguration,
     Workspace,
@@ -30,8 +32,12 @@ from azure.storage.blob import BlobServiceClient
 
 import local_azure
 from local_azure import coverage
+from local_azure.errors import AzureError
 from local_azure.identity import issue
-from local_azure.userdata import load_secrets
+from local_azure.services.machine_learning import arm as arm_of
+from local_azure.services.machine_learning import assets, datastores, workspaces
+from local_azure.store import Store
+from local_azure.userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, load_secrets
 
 pytest_plugins = ("azure_process",)
 
@@ -95,6 +101,28 @@ def test_another_workspace_is_not_there_until_it_is_created(client):
     client.workspaces.begin_delete("depot", delete_dependent_resources=True).result()
     with pytest.raises(ResourceNotFoundError):
         client.workspaces.get("depot")
+
+
+def test_resource_groups(client, arm, workspace, tmp_path):
+    subscription = workspace.split("/resourceGroups/")[0]
+    other = MLClient(DefaultAzureCredential(), os.environ["AZURE_SUBSCRIPTION_ID"], "north")
+    for call in (lambda: list(other.workspaces.list()), lambda: other.workspaces.begin_create(Workspace(name="yard"))):
+        with pytest.raises(ResourceNotFoundError) as missing:
+            call()
+        assert missing.value.error.code == "ResourceGroupNotFound"
+    made = arm("PUT", f"{subscription}/resourceGroups/north", "2025-04-01", json={"location": "northeurope"})
+    assert (made.status_code, made.json()["properties"]) == (201, {"provisioningState": "Succeeded"})
+    assert list(other.workspaces.list()) == []
+    path = f"{subscription}/resourceGroups/north/providers/Microsoft.MachineLearningServices/workspaces/yard"
+    assert arm("PUT", path, json={"location": "northeurope", "properties": {}}).status_code == 201
+    assert [one.location for one in other.workspaces.list()] == ["northeurope"]
+    assert len(list(client.workspaces.list(scope="subscription"))) == 2
+    other.workspaces.begin_delete("yard", delete_dependent_resources=False).result()
+
+
+def test_a_hub_is_not_there_yet(client):
+    with pytest.raises(HttpResponseError, match="kind hub yet"):
+        client.workspaces.begin_create(Hub(name="hub", location="local")).result()
 
 
 def test_the_first_workspace_cannot_be_deleted(client):
@@ -480,6 +508,104 @@ def test_a_component_can_be_taken_home(client, component_file, tmp_path, name):
     client.components.download(name, str(tmp_path / "out"), version="1")
     assert next((tmp_path / "out").rglob("train.py")).read_text() == "print('training')\n"
     assert "python train.py" in (tmp_path / "out" / "component_spec.yaml").read_text()
+
+
+# From a job: lineage
+
+
+def test_outputs_of_a_job_become_a_model_and_data(client, tmp_path, name):
+    save = (
+        "mkdir -p outputs/model && echo weights > outputs/model/weights.txt && echo 1 > ${{outputs.scores}}/scores.csv"
+    )
+    job = command(
+        command=save, environment=Environment(image="python:3.11"), compute="cpu-cluster",
+        outputs={"scores": Output(type="uri_folder")},
+    )  # fmt: skip
+    run = client.jobs.create_or_update(job).name
+    deadline = time.monotonic() + 30
+    while client.jobs.get(run).status not in ("Completed", "Failed"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    path = f"azureml://jobs/{run}/outputs/artifacts/paths/outputs/model/"
+    made = client.models.create_or_update(Model(name=name, path=path, type="custom_model"))
+    assert (made.version, made.job_name) == ("1", run)
+    assert made.path.endswith(f"/datastores/workspaceartifactstore/paths/ExperimentRun/dcid.{run}/outputs/model")
+    client.models.download(name, "1", str(tmp_path))
+    assert next(tmp_path.rglob("weights.txt")).read_text() == "weights\n"
+    again = client.models.create_or_update(Model(name=name, path=f"runs:/{run}/outputs/model", type="custom_model"))
+    assert (again.version, again.job_name, again.path) == ("2", run, made.path)
+    scores = Data(name=name, path=f"azureml://jobs/{run}/outputs/scores", type="uri_folder")
+    assert f"/{run}/scores" in client.data.create_or_update(scores).path
+    with pytest.raises(ResourceNotFoundError, match="no output"):
+        missing = f"azureml://jobs/{run}/outputs/none/paths/x"
+        client.models.create_or_update(Model(name=name, path=missing, type="custom_model"))
+
+
+# Where references lead on disk
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """A workspace without a server: state, ARM id, and the folder of its default datastore."""
+    home = tmp_path_factory.mktemp("shelf")
+    state = SimpleNamespace(store=Store(home / "store.sqlite3"), home=home, secrets={"signing": "s"})
+    workspaces.ensure_first(state)
+    first = arm_of.workspace_path(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
+    folder = datastores.path(state, first, "workspaceblobstore")
+    (folder / "in put").mkdir()
+    (folder / "in put" / "a.csv").write_text("1")
+    address = "azureml://datastores/workspaceblobstore/paths/in put/a.csv"
+    for version in ("1", "2"):
+        assets.put_version(state, first, "data", "train", version, {"dataType": "uri_file", "dataUri": address})
+    assets.put_version(state, first, "models", "late", "1", {"modelType": "custom_model", "modelUri": address})
+    yield SimpleNamespace(state=state, workspace=first, folder=folder)
+    state.store.close()
+
+
+def test_references_to_data(shelf):
+    account, container = shelf.folder.parts[-2:]
+    scope = "subscriptions/x/resourcegroups/y/workspaces/z"
+    for reference in (
+        "azureml:train:1",
+        "train:2",
+        "azureml:train@latest",
+        f"{shelf.workspace}/data/train/versions/1",
+        f"azureml:{shelf.workspace.upper()}/DATA/train/VERSIONS/1",
+        f"{shelf.workspace}/models/late/versions/1",
+        f"azureml://{scope}/data/train/versions/2",
+        "azureml://locations/local/workspaces/0/data/train/versions/1",
+        "azureml://datastores/workspaceblobstore/paths/in put/a.csv",
+        "azureml://datastores/workspaceblobstore/paths/in%20put/a.csv",
+        f"azureml://{scope}/datastores/workspaceblobstore/paths/in put/a.csv",
+        f"https://{account}.blob.core.windows.net/{container}/in%20put/a.csv?sv=1&sig=2",
+        f"wasbs://{container}@{account}.blob.core.windows.net/in put/a.csv",
+    ):
+        assert assets.resolve(shelf.state, shelf.workspace, reference) == shelf.folder / "in put" / "a.csv", reference
+    assert assets.resolve(shelf.state, shelf.workspace, "late:1", "models").name == "a.csv"
+    for whole in (
+        "azureml://datastores/workspaceblobstore/paths/in put/",
+        "azureml://datastores/workspaceblobstore/paths/",
+    ):
+        assert assets.resolve(shelf.state, shelf.workspace, whole).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("reference", "status"),
+    [
+        ("azureml:train:9", 404), ("azureml:none:1", 404), ("azureml:train@oldest", 404), ("azureml:none@latest", 404),
+        ("azureml:train", 400), ("", 400), ("a b c", 400), ("/etc/passwd", 400), ("file:///etc/passwd", 400),
+        ("azureml://datastores/none/paths/x", 404), ("azureml://datastores/workspaceblobstore/paths/none", 404),
+        ("azureml://datastores/workspaceblobstore/paths/../../../secrets.json", 400),
+        ("azureml://datastores/workspaceblobstore/paths/%2e%2e/%2e%2e/secrets.json", 400),
+        ("azureml://datastores/workspaceblobstore/paths//etc/passwd", 404),
+        ("https://example.org/a.csv", 400), ("https://x.blob.core.windows.net/a", 400),
+        ("https://abc.blob.core.windows.net/../../secrets.json", 400), ("abfss://c@abc.dfs.core.windows.net/x", 400),
+    ],
+)  # fmt: skip
+def test_references_that_lead_nowhere(shelf, reference, status):
+    with pytest.raises(AzureError) as refused:
+        assets.resolve(shelf.state, shelf.workspace, reference)
+    assert refused.value.status == status, refused.value
 
 
 # As others see it: plain HTTP

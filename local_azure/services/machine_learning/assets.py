@@ -16,7 +16,7 @@ __all__ = ["put_version", "resolve", "routes", "version_of"]
 
 NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}"
 DOTTED_NAME = r"[a-zA-Z0-9][a-zA-Z0-9\-_.]{0,254}"
-VERSION = r"[a-zA-Z0-9][a-zA-Z0-9\-_.]{0,49}"
+VERSION = r"[a-zA-Z0-9][a-zA-Z0-9\-_.]{0,254}"  # an environment without a name has its hash for a version
 DATA_TYPES = {"uri_file": "uri_file", "uri_folder": "uri_folder", "mltable": "mltable"}
 MODEL_TYPES = ("custom_model", "mlflow_model", "triton_model")
 DEFAULT_VERSION = "azureml_default"  # what clients call the version of a component when they name none
@@ -34,6 +34,10 @@ class Kind:
     name: str = DOTTED_NAME
     version: str = VERSION
     empty_list: bool = False  # is the list of versions of an unknown name empty, rather than 404?
+
+    @property
+    def article(self):
+        return "an" if self.singular[0] in "aeiou" else "a"
 
 
 KINDS = {
@@ -63,8 +67,9 @@ def _container_path(request):
 def _checked_name(kind, name):
     if not re.fullmatch(kind.name, name):
         message = (
-            f"{name!r} cannot be the name of a {kind.singular} asset. A name begins with a letter or a digit and goes "
-            f"on with letters, digits, hyphens{', dots' if '.' in kind.name else ''} and underscores, 255 at most."
+            f"{name!r} cannot be the name of {kind.article} {kind.singular} asset. A name begins with a letter or a "
+            f"digit and goes on with letters, digits, hyphens{', dots' if '.' in kind.name else ''} and underscores, "
+            "255 at most."
         )
         raise arm.user_error(message, inner="InvalidName", target="name")
 
@@ -72,7 +77,7 @@ def _checked_name(kind, name):
 def _checked_version(kind, version):
     if not re.fullmatch(kind.version, version) or version == DEFAULT_VERSION:
         what = "a whole number from 1" if kind.collection == "models" else "letters, digits, hyphens, dots, underscores"
-        message = f"{version!r} cannot be the version of a {kind.singular} asset: {what}."
+        message = f"{version!r} cannot be the version of {kind.article} {kind.singular} asset: {what}."
         raise arm.user_error(message, inner="InvalidVersion", target="version")
 
 
@@ -256,10 +261,10 @@ def _refuse_change(kind, name, version, before, given):
         return
     if kind.collection in ("models", "codes"):
         raise arm.user_error("Asset paths cannot be updated.", 409, "Conflict")
-    article = "An" if kind.singular[0] in "aeiou" else "A"
     message = (
-        f"{article} {kind.singular} version with this name and version already exists: {name}:{version}. Of a version "
-        f"only description, tags and isArchived can be changed, not {' and '.join(changed)}. Use another version."
+        f"{kind.article.capitalize()} {kind.singular} version with this name and version already exists: {name}:"
+        f"{version}. Of a version only description, tags and isArchived can be changed, not {' and '.join(changed)}. "
+        "Use another version."
     )
     raise arm.user_error(message, 409, "Conflict")
 

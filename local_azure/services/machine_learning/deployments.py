@@ -50,16 +50,17 @@ def _group(path, location, tags):
     return {"id": path, "name": name, "type": kind, "location": location, "tags": tags, "properties": properties}
 
 
-def _no_group(path):
-    return AzureError(404, "ResourceGroupNotFound", f"Resource group '{arm.name_of(path)}' could not be found.")
-
-
-async def read_group(request):
+def require_group(request):
+    """The resource group that a request's path names; 404 if there is none."""
     path = _group_path(request)
     found = find_group(request.app.state, path)
     if not found:
-        raise _no_group(path)
-    return JSONResponse(found)
+        raise AzureError(404, "ResourceGroupNotFound", f"Resource group '{arm.name_of(path)}' could not be found.")
+    return found
+
+
+async def read_group(request):
+    return JSONResponse(require_group(request))
 
 
 async def write_group(request):
@@ -98,9 +99,7 @@ async def deploy(request):
         raise arm.not_yet("templates other than that of a workspace")
     if str(given.get("kind") or "Default").lower() != "default":
         raise arm.not_yet(f"workspaces of the kind {given['kind']}")
-    group = f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}"
-    if not find_group(state, group):
-        raise _no_group(group)
+    require_group(request)
     path = arm.workspace_path(names["subscription"], names["group"], name)
     settings = {
         key: given.get(key) for key in ("friendlyName", "description", "publicNetworkAccess", "imageBuildCompute")

@@ -10,7 +10,7 @@ from . import arm, datastores
 DATASTORE = re.compile(r"azureml:/*(?:subscriptions/.*?/)?datastores/([^/]+)/paths/?(.*)", re.IGNORECASE)
 RUN = re.compile(r"azureml:/*jobs/([^/]+)/outputs/([^/]+)(?:/paths)?/?(.*)", re.IGNORECASE)
 ASSET = re.compile(r"(?:azureml:)?/*(?:.*/)?(data|models|codes)/([^/]+)/versions/([^/]+)", re.IGNORECASE)
-SHORT = re.compile(r"(?:azureml:)?([^/:@]+)(?::([^/:@]+)|@([^/:@]+))")
+SHORT = re.compile(r"(?:azureml:)?(?!azureml:)([^/:@]+)(?::([^/:@]+)|@([^/:@]+))")
 ADDRESS = {"data": "dataUri", "models": "modelUri", "codes": "codeUri"}
 
 
@@ -63,7 +63,8 @@ def version_of(state, workspace, collection, name, version=None, label=None):
 
 def missing(workspace, collection, name, version=None):
     what = f"version {version} of {name}" if version else name
-    message = f"The {collection} asset {what} was not found in workspace {arm.name_of(workspace)}."
+    kind = collection.removesuffix("s")
+    message = f"The {kind} asset {what} was not found in workspace {arm.name_of(workspace)}."
     return arm.user_error(message, 404, "NotFound")
 
 
@@ -77,6 +78,10 @@ def resolve(state, workspace, reference, collection="data"):
     path = _path(state, workspace, str(reference), collection)
     if not path.exists():
         message = f"The data that {reference} names does not exist: there is nothing at that path of its datastore."
+        if str(reference).startswith("https:"):
+            message = (
+                f"There is no blob at {reference}: the local Azure has what was written to it, not the internet's."
+            )
         raise arm.user_error(message, 404, "NotFound")
     return path
 

@@ -81,9 +81,12 @@ def all_of(state, subscription, group=None):
 
 def delete(state, path):
     """A workspace goes with all that is in it. Its storage account is a resource of its own, and stays."""
+    from . import mlflow  # which knows workspaces' assets
+
     for kind in (datastores.SECRETS, "ml-run"):
         for key, _ in state.store.items(kind, path.lower() + "/"):
             state.store.delete(kind, key)
+    mlflow.forget(state, path)
     arm.delete(state, path)
 
 
@@ -92,7 +95,11 @@ async def read(request):
 
 
 async def listed(request):
+    from .deployments import require_group  # which knows workspaces
+
     names = request.path_params
+    if "group" in names:
+        require_group(request)
     found = all_of(request.app.state, names["subscription"], names.get("group"))
     if kinds := request.query_params.get("kind"):
         found = [one for one in found if one["kind"].lower() in kinds.lower().split(",")]
