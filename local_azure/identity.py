@@ -50,7 +50,7 @@ def verify(token, secret, audiences, now=None):
         claims = json.loads(_decode(message.split(".")[1]))
     except (IndexError, ValueError):
         raise unauthorized("The bearer token is not a JSON Web Token.") from None
-    if not hmac.compare_digest(signature, _sign(message, secret)):
+    if not hmac.compare_digest(signature.encode(), _sign(message, secret).encode()):
         raise unauthorized("The bearer token was not issued by this local Azure. Run local_azure.start() again.")
     if claims["exp"] < (now or time.time()):
         raise unauthorized("The bearer token has expired.")
@@ -79,7 +79,9 @@ def require(request, secrets, audiences):
 async def token_endpoint(request):
     """GET ?api-version=2019-08-01&resource=… with the X-IDENTITY-HEADER that only this user's processes know."""
     secrets = request.app.state.secrets
-    if not hmac.compare_digest(request.headers.get("x-identity-header", ""), secrets["identity_header"]):
+    if not hmac.compare_digest(
+        request.headers.get("x-identity-header", "").encode(), secrets["identity_header"].encode()
+    ):
         raise unauthorized("The X-IDENTITY-HEADER is missing or wrong.")
     resource = request.query_params.get("resource")
     if not resource:

@@ -82,7 +82,7 @@ def controlled(handler):
 
     async def guarded(request):
         secret = request.app.state.secrets["control"]
-        if not hmac.compare_digest(request.headers.get("x-local-azure-secret", ""), secret):
+        if not hmac.compare_digest(request.headers.get("x-local-azure-secret", "").encode(), secret.encode()):
             raise errors.unauthorized("This address is for local_azure itself.")
         return await handler(request)
 

@@ -644,6 +644,7 @@ def test_who_may(arm, workspace, azure):
         ({}, "AuthenticationFailed"),
         ({"api-key": os.environ["FOUNDRY_KEY"]}, "AuthenticationFailed"),
         ({"Authorization": "Bearer nonsense"}, "InvalidAuthenticationToken"),
+        ({"Authorization": "Bearer e30.e30.ü".encode()}, "InvalidAuthenticationToken"),
         ({"Authorization": f"Bearer {wrong}"}, "InvalidAuthenticationToken"),
     ):
         answer = arm("GET", workspace, headers=headers)

@@ -356,7 +356,8 @@ def test_bad_signatures(container, key):
     other = generate_container_sas(ACCOUNT, "other", **good)
     foreign = generate_container_sas("otheraccount", name, **good)
     widened = generate_container_sas(ACCOUNT, name, **good).replace("sp=rl", "sp=rwdl")
-    for sas in (expired, early, other, foreign, widened):
+    strange = widened.partition("sig=")[0] + "sig=%C3%BC"
+    for sas in (expired, early, other, foreign, widened, strange):
         answer = requests.get(f"{container.url}?restype=container&comp=list&{sas}", timeout=10)
         assert (answer.status_code, answer.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
         assert b"<AuthenticationErrorDetail>" in answer.content

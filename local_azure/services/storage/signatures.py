@@ -37,6 +37,10 @@ def _sign(key, text):
     return base64.b64encode(hmac.new(decoded, text.encode(), hashlib.sha256).digest()).decode()
 
 
+def _equal(given, right):
+    return hmac.compare_digest(given.encode(), right.encode())
+
+
 def sas_for(secrets, account, container="", permissions="rl", hours=1, key=None):
     """A shared access signature as a query string, for a container or (without one) the blobs of the whole account.
 
@@ -78,7 +82,7 @@ def require(request, account, container, name, permissions, level):
         except AzureError as error:
             raise StorageError(401, "InvalidAuthenticationInfo", error.message, headers=_challenge()) from None
     elif scheme == "SharedKey":
-        if not hmac.compare_digest(credential, f"{account}:{_shared_key(request, secrets, account)}"):
+        if not _equal(credential, f"{account}:{_shared_key(request, secrets, account)}"):
             raise StorageError(403, "AuthenticationFailed", FAILED, "The key is not that of this account.")
     else:
         message = "Server failed to authenticate the request: it has neither a signature nor an Authorization header."
@@ -97,7 +101,7 @@ def _require_signature(query, secrets, account, container, name, permissions, le
     if query.get("sv", "") < FIRST_VERSION:
         raise StorageError(403, "AuthenticationFailed", FAILED, f"sv must be {FIRST_VERSION} or later.")
     text = _service_text(query, account, container, name) if "sr" in query else _account_text(query, account)
-    if not hmac.compare_digest(query["sig"], _sign(account_key(secrets, account), text)):
+    if not _equal(query["sig"], _sign(account_key(secrets, account), text)):
         raise StorageError(403, "AuthenticationFailed", FAILED, "Signature did not match.")
     _require_time(query)
     if "sr" in query:
