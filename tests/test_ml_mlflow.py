@@ -55,9 +55,7 @@ def tracking(uri):
     """The workspace as MLflow's tracking server, for the tests of this file."""
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        yield uri
+    yield uri
     mlflow.set_tracking_uri(before)
 
 
@@ -282,6 +280,9 @@ def test_a_fresh_workspace_has_the_default_experiment(tmp_path):
     assert [one["name"] for one in store.search_experiments("/w", "ALL", None, [], 0, 10)] == ["Default"]
     assert store.search_runs("/w", ["0"], "ALL", None, [], 0, 10) == []
     store.set_experiment_stage("/other", "0", "deleted")
+    assert store.experiment("/other", "0")["stage"] == "deleted"
+    store.forget("/W")
+    assert store.search_experiments("/w", "ALL", "tags.team = 'tern'", [], 0, 10) == []
     assert store.experiment("/other", "0")["stage"] == "deleted"
     store.close()
 
@@ -617,7 +618,7 @@ def test_what_is_no_model_is_not_registered(experiment, client):
 
 
 def test_autologging_records_a_fit(experiment):
-    mlflow.sklearn.autolog(silent=True, log_input_examples=False, log_models=False)
+    mlflow.sklearn.autolog(silent=True)
     try:
         with mlflow.start_run() as run:
             LogisticRegression(C=0.5).fit(X, np.array([0, 0, 1, 1]))
@@ -628,6 +629,8 @@ def test_autologging_records_a_fit(experiment):
     assert found.data.metrics["training_accuracy_score"] == 1.0
     assert found.data.tags["estimator_name"] == "LogisticRegression"
     assert found.inputs.dataset_inputs
+    loaded = mlflow.sklearn.load_model(f"runs:/{run.info.run_id}/model")
+    assert loaded.predict(X).tolist() == [0, 0, 1, 1]
 
 
 # Restart, concurrency, other processes
@@ -667,7 +670,7 @@ def test_two_processes_log_at_once_and_nothing_is_said_that_is_not_needed(client
     made = client.create_experiment(name)
     shared = client.create_run(made, run_name="shared").info.run_id
     environment = {key: value for key, value in os.environ.items() if key != "AZUREML_CURRENT_CLOUD"}
-    environment |= {"MLFLOW_TRACKING_URI": uri, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+    environment["MLFLOW_TRACKING_URI"] = uri
 
     def process(number):
         command = [sys.executable, "-c", SCRIPT, name, f"process-{number}", shared]

@@ -43,6 +43,7 @@ async def _supervise(state, run, runner):
             await tracking.end(state, newest | {"status": "Canceled"})
             return
         _end(state, run, "Failed", STOPPED)
+        await tracking.end(state, run | {"status": "Failed"})
         raise
     except AzureError as error:
         runs.move(state, run, "Failed", error=runs.user_error(error.message))
@@ -94,3 +95,4 @@ async def resume(state):
             continue
         await commands.clean_up(state, run)
         runs.move(state, run, "Failed", error=runs.system_error(STOPPED))
+        await tracking.end(state, run | {"status": "Failed"})

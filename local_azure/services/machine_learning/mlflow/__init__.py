@@ -16,10 +16,10 @@ from .. import arm
 from . import artifacts, registry
 from . import tracking as api
 from .answers import answered, answered_in_thread
-from .tracking import create_run_for_job, finish_run, knows, metrics, start_run
+from .tracking import create_run_for_job, finish_run, forget, knows, metrics, start_run
 from .tracking import store as tracking
 
-__all__ = ["create_run_for_job", "finish_run", "knows", "metrics", "routes", "start_run", "tracking"]
+__all__ = ["create_run_for_job", "finish_run", "forget", "knows", "metrics", "routes", "start_run", "tracking"]
 
 CALLS = {
     "POST": {

@@ -349,6 +349,20 @@ class Tracking:
             found.setdefault(row["key"], []).append((row["step"], row["time"], value))
         return found
 
+    def forget(self, workspace):
+        """Remove all experiments and runs of a workspace."""
+        workspace = workspace.lower()
+        with self._change() as db:
+            runs = "run IN (SELECT number FROM runs WHERE workspace = ?)"
+            for table in ("metrics", "latest", "params", "tags", "inputs"):
+                db.execute(f"DELETE FROM {table} WHERE {runs}", (workspace,))
+            db.execute(
+                "DELETE FROM experiment_tags WHERE experiment IN (SELECT id FROM experiments WHERE workspace = ?)",
+                (workspace,),
+            )
+            for table in ("runs", "experiments"):
+                db.execute(f"DELETE FROM {table} WHERE workspace = ?", (workspace,))
+
     def close(self):
         self._db.close()
 

@@ -269,6 +269,11 @@ def _finish(state, run_id, status, workspace):
     tracking.update_run(workspace, run_id, status)
 
 
+def forget(state, workspace):
+    """The workspace is deleted, with its experiments and runs."""
+    store(state).forget(workspace)
+
+
 def knows(state, workspace, run_id):
     """Whether there is a run with this id, of a job or of a notebook."""
     return store(state).known(workspace, run_id)
