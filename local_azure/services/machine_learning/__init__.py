@@ -5,7 +5,21 @@ Routes and shapes follow Microsoft's published API descriptions and what azure-a
 
 from starlette.routing import Match, Route
 
-from . import arm, assets, computes, datastores, deployments, history, jobs, mlflow, running, workspaces
+from . import (
+    arm,
+    assets,
+    computes,
+    datastores,
+    deployments,
+    endpoints,
+    history,
+    jobs,
+    mlflow,
+    online_deployments,
+    running,
+    scoring,
+    workspaces,
+)
 
 __all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
 
@@ -17,6 +31,7 @@ async def resume(app):
     """What an earlier server left, and the workspace that is there from the beginning."""
     workspaces.ensure_first(app.state)
     await running.resume(app.state)
+    online_deployments.resume(app.state)
 
 
 class _Rest(Route):
@@ -43,5 +58,8 @@ routes = [
     *jobs.routes,
     *history.routes,
     *mlflow.routes,
+    *endpoints.routes,
+    *online_deployments.routes,
+    *scoring.routes,
     _Rest("/{rest:path}", nothing_here, methods=["GET", "PUT", "PATCH", "POST", "DELETE", "HEAD"]),
 ]
