@@ -49,7 +49,7 @@ SWEEP = {
     "jobType": "Sweep",
     "trial": {"command": "exit 0; echo ${{search_space.x}}", "environmentId": ENVIRONMENT, "environmentVariables": {}},
     "searchSpace": {"x": ["choice", [[1]]]},
-    "samplingAlgorithm": {"samplingAlgorithmType": "Random", "seed": 1, "rule": "Random"},
+    "samplingAlgorithm": {"samplingAlgorithmType": "Grid", "seed": 1, "rule": "Random"},
     "objective": {"goal": "Minimize", "primaryMetric": "error"},
     "earlyTermination": {"policyType": "Bandit", "slackAmount": 1, "delayEvaluation": 0, "evaluationInterval": 1},
     "limits": {"jobLimitsType": "Sweep", "maxTotalTrials": 1, "maxConcurrentTrials": 1, "trialTimeout": "PT9S"},

@@ -2,10 +2,11 @@
 
 from starlette.responses import JSONResponse
 
-from . import arm, runs
+from . import arm, runs, shapes
 
 WORKSPACE = f"/history/v1.0{arm.WORKSPACE}"
-SEEN_SECONDS = 600
+DESCRIPTION = {name: shapes.JOB[name] for name in ("displayName", "description", "tags", "properties")}
+DESCRIPTION["hidden"] = shapes.FLAG
 
 
 def _run(request):
@@ -19,8 +20,9 @@ async def read(request):
 
 async def describe(request):
     """PATCH …/runs/{run}: display name, description, tags, properties, hidden."""
-    run = _run(request)
-    return JSONResponse(runs.as_run(runs.describe(request.app.state, run, await arm.body_of(request))))
+    run, sent = _run(request), await arm.body_of(request)
+    shapes.check(sent, DESCRIPTION)
+    return JSONResponse(runs.as_run(runs.describe(request.app.state, run, shapes.given(sent))))
 
 
 async def details(request):
@@ -61,10 +63,10 @@ async def data(request):
 async def data_of_many(request):
     """POST …/batchrundata: runs by their ids."""
     state, workspace, body = request.app.state, arm.workspace_of(request), await arm.body_of(request)
-    wanted = body.get("runDataRequests") or [{"runId": name} for name in body.get("runIds") or []]
+    wanted = body.get("runIds")
     found = {}
-    for one in wanted:
-        run = runs.find(state, workspace, str(one.get("runId")))
+    for name in wanted if isinstance(wanted, list) else ():
+        run = runs.find(state, workspace, str(name))
         if run:
             found[run["name"]] = {"runMetadata": runs.as_run(run)}
     return JSONResponse({"runDatas": found})
@@ -74,13 +76,14 @@ async def output_uris(request):
     """POST …/batchGetResolvedUris: the addresses of runs' outputs, by the ids that run history gives them."""
     state, workspace = request.app.state, arm.workspace_of(request)
     found = {}
-    for identifier in (await arm.body_of(request)).get("values") or []:
+    wanted = (await arm.body_of(request)).get("values")
+    for identifier in wanted if isinstance(wanted, list) else ():
         _, _, rest = str(identifier).partition(f"{workspace}/outputs/")
         name, _, output = rest.partition("/")
         run = runs.find(state, workspace, name) if output else None
         if run and output in run["outputs"]:
             given = run["outputs"][output]
-            found[identifier] = {"uri": given["uri"], "path": given["uri"], "type": given["type"]}
+            found[str(identifier)] = {"uri": given["uri"], "path": given["uri"], "type": given["type"]}
     return JSONResponse({"values": found})
 
 

@@ -27,6 +27,8 @@ async def submit(request):
             f"with a letter or a digit."
         )
         raise arm.user_error(message)
+    shapes.check(asked, shapes.JOB)
+    asked = shapes.given(asked)
     if before := runs.find(state, workspace, name):
         return JSONResponse(runs.as_job(_update(state, before, asked)))
     job = accept(state, workspace, name, asked)
@@ -35,14 +37,13 @@ async def submit(request):
 
 
 def accept(state, workspace, name, asked):
-    """Check a job that was asked for and make its record. AzureError says what is wrong with it."""
-    shapes.check(asked, shapes.JOB)
+    """Make the record of a job that was asked for, in the shape of JOB and without None. AzureError if it is wrong."""
     kind = asked.get("jobType")
     if kind not in CHECKS:
         if not kind:
             raise arm.user_error("The job has no jobType.", target="jobType")
         raise arm.not_yet(f"jobs of type {kind}")
-    asked = {key: value for key, value in asked.items() if value is not None and key not in ("status", "parentJobName")}
+    asked = {key: value for key, value in asked.items() if key not in ("status", "parentJobName")}
     CHECKS[kind](state, workspace, name, asked)
     asked.pop("services", None)
     return runs.create(state, workspace, name, asked)

@@ -50,7 +50,7 @@ def _component(state, reference):
     if not isinstance(spec, dict):
         raise arm.user_error(f"The component {reference} has no specification.")
     shapes.check(spec, shapes.COMPONENT, "componentSpec")
-    return spec
+    return shapes.given(spec)
 
 
 def _check_step(state, workspace, name, asked, steps, step_name, step, depth):

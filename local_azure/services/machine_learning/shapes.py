@@ -49,6 +49,13 @@ def check(value, shape, where=""):
         check(value.get(name), below, f"{where}.{name}".lstrip("."))
 
 
+def given(value):
+    """The same without the members that are None, at every depth."""
+    if not isinstance(value, dict):
+        return value
+    return {name: given(below) for name, below in value.items() if below is not None}
+
+
 def _wrong(where, what):
     return arm.user_error(f"{where} must be {what}.", target=where)
 
