@@ -243,7 +243,8 @@ def model_matches(comparisons, texts, tags):
     """Whether a registered model or a version of one is meant. texts: the attributes that may be searched for."""
     for comparison in comparisons:
         if comparison.kind == "tag":  # the client itself asks for models that are no prompts
-            if COMPARE["="](tags.get(comparison.key), comparison.value) != (comparison.op == "="):
+            comparison.allow(COMPARE)
+            if not COMPARE[comparison.op](tags.get(comparison.key), comparison.value):
                 return False
             continue
         if comparison.kind != "attribute" or comparison.key not in texts:

@@ -1,23 +1,24 @@
 """MLflow's tracking API: experiments, runs, and what runs log."""
 
 import json
+import threading
 
 from ....errors import AzureError
 from .. import arm
 from . import search
 from .answers import listed, number, pair, pairs, records, text, texts, whole
 from .search import invalid
-from .store import MOST_RUNS, STAGES, now
+from .store import MOST_RUNS, STAGES, Tracking, now
 
 HISTORY = 25000  # points of a metric in one page
+_opening = threading.Lock()
 
 
 def store(state):
     """The store of all workspaces, opened when it is first needed."""
-    if not hasattr(state, "mlflow"):
-        from .store import Tracking
-
-        state.mlflow = Tracking(state.home / "mlflow.sqlite3")
+    with _opening:
+        if not hasattr(state, "mlflow"):
+            state.mlflow = Tracking(state.home / "mlflow.sqlite3")
     return state.mlflow
 
 
@@ -57,8 +58,7 @@ def as_info(workspace, record):
 
 
 def as_run(workspace, record):
-    data = {name: record[name] for name in ("metrics",)}
-    data |= {name: listed(record[name]) for name in ("params", "tags")}
+    data = {"metrics": record["metrics"], "params": listed(record["params"]), "tags": listed(record["tags"])}
     return {"info": as_info(workspace, record), "data": data, "inputs": {"dataset_inputs": record["inputs"]}}
 
 
@@ -227,7 +227,8 @@ def log_inputs(state, workspace, body):
     for one in inputs:
         if not isinstance(one.get("dataset"), dict):
             raise invalid("Missing value for required parameter 'dataset'.")
-        text(one["dataset"], "name"), text(one["dataset"], "digest")
+        for name in ("name", "digest"):
+            text(one["dataset"], name)
     store(state).add_inputs(workspace, _run(body), inputs)
 
 
