@@ -90,11 +90,11 @@ MACHINE_LEARNING = (
     ),
     _machine_learning(
         "online_endpoints", "OnlineEndpointOperations",
-        not_yet="begin_create_or_update begin_delete begin_regenerate_keys get get_keys invoke list",
+        "begin_create_or_update begin_delete begin_regenerate_keys get get_keys invoke list",
     ),
     _machine_learning(
         "online_deployments", "OnlineDeploymentOperations",
-        not_yet="begin_create_or_update begin_delete get get_logs list",
+        "begin_create_or_update begin_delete get get_logs list",
     ),
     _machine_learning(
         "batch_endpoints", "BatchEndpointOperations",
