@@ -87,7 +87,7 @@ def intro(rows):
     """Return the page's opening, its counts taken from the rows."""
     named = [row for row in rows if row["article_name"]]
     gone = sum(row["status"] == "retired" for row in named)
-    ending = sum(row["status"] == "deprecated" for row in named)
+    ending = sum(row["status"] in ("deprecated", "current") and bool(row["retires_on"]) for row in named)
     renamed = sum(row["status"] == "renamed" for row in named)
     checked = max(row["checked"] for row in rows)
     return f"""\
@@ -102,9 +102,9 @@ is part of the job; the tables below are what that work leaves behind.
 ## How to read it
 
 Each table has five columns. *The article says* is the article's own word, in quotation marks; where the article is
-silent, it gives the name that older pages use. *Today* is the name to use now, what to know about it, and its Python
-package. *State* is one of the words below, with its date. *Use instead* says where to go from there. *Source* says who
-told us. Press the heading of a column to sort by it, and press again to turn the order round; by *State*, rows with the
+silent, the cell says so, with the former name if there was one. *Today* is the name to use now, what to know about it,
+and its Python package. *State* is one of the words below, with its date. *Use instead* says where to go from there.
+*Source* says who told us. Press the heading of a column to sort by it, and press again to turn the order round; by *State*, rows with the
 same word follow their dates.
 
 The words for a state:

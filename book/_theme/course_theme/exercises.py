@@ -1,4 +1,6 @@
-"""A box to tick under the heading of each exercise. It works by script alone, so it is hidden until there is one."""
+"""Under the heading of each exercise a box to tick, which works by script alone and is hidden until there is one; and
+a fold around its check, which is code to run and may name what the reader is asked to find.
+"""
 
 import re
 
@@ -9,6 +11,20 @@ HEADING = re.compile(r"Exercise (\d+\.\d+)\b")
 
 class exercise(nodes.General, nodes.Element):
     """The box of one exercise; ``number`` is, for example, ``4.2``."""
+
+
+class check(nodes.General, nodes.Element):
+    """The fold around the code of a cell tagged ``check``."""
+
+
+def fold_checks(app, doctree):
+    """Put the code of every check into a fold."""
+    for cell in doctree.findall(nodes.container):
+        if "tag_check" in cell["classes"]:
+            code = next(part for part in cell.children if "cell_input" in part.get("classes", ()))
+            fold = check()
+            code.replace_self(fold)
+            fold += code
 
 
 def add_boxes(app, doctree):
@@ -30,6 +46,16 @@ def visit_exercise(self, node):
     raise nodes.SkipNode
 
 
+def visit_check(self, node):
+    self.body.append("<details><summary>The check, to run when you have an answer</summary>\n")
+
+
+def depart_check(self, node):
+    self.body.append("</details>\n")
+
+
 def setup(app):
+    app.add_node(check, html=(visit_check, depart_check))
+    app.connect("doctree-read", fold_checks)
     app.add_node(exercise, html=(visit_exercise, None))
     app.connect("doctree-read", add_boxes)

@@ -8,11 +8,12 @@ from datetime import date
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from .exercises import exercise
-from .launch import launch_links
+from .launch import launch_links, repository
 from .questions import question, right_option
 
 # Careful reading of technical prose, by readers of whom many have English as a second language.
@@ -77,7 +78,7 @@ def first_paragraph(doctree) -> str:
 
 def minutes_to_read(doctree) -> int:
     """Minutes for the prose. Code, outputs and tables of reference are looked at, not read, and do not count."""
-    skipped = (nodes.literal_block, nodes.table, nodes.raw)
+    skipped = (nodes.literal_block, nodes.table, nodes.raw, addnodes.glossary)
     words = 0
     for text in doctree.findall(nodes.Text):
         node = text.parent
@@ -186,6 +187,7 @@ def visit_from_outline(self, node):
         "notebooks_of": lambda chapter: notebooks_of(outline, chapter),
         "url": lambda docname: builder.get_relative_uri(here, docname),
         "in_words": in_words,
+        "repository_url": repository(builder.config)["url"],
         "heading": f"h{self.section_level + 1}",
         "launch": launch_links(builder.config, here) if outline[here].is_notebook else [],
     }

@@ -3,9 +3,10 @@
 from urllib.parse import urlencode, urlsplit
 
 from docutils import nodes
+from sphinx import addnodes
 
 from .launch import repository
-from .outline import from_outline
+from .outline import from_outline, in_words, notebooks_of
 
 
 def navigation(app, pagename, context) -> list[dict]:
@@ -38,6 +39,17 @@ def breadcrumbs(app, pagename, context) -> list[tuple[str, str | None]]:
     return crumbs
 
 
+def places_on(app, pagename) -> str:
+    """The list of a page's own sections, as HTML; empty when it has none."""
+    title = next(app.env.tocs[pagename].findall(nodes.list_item), None)
+    if title is None or len(title) < 2 or not isinstance(title[1], nodes.bullet_list):
+        return ""
+    sections = title[1].deepcopy()
+    for item in list(sections.findall(addnodes.toctree)):
+        item.parent.remove(item)
+    return app.builder.render_partial(sections)["fragment"]
+
+
 def edit_links(app, pagename) -> dict[str, str]:
     """Where to change the page's source, and where to report what is wrong on it."""
     repo = repository(app.config)
@@ -58,10 +70,13 @@ def add_to_context(app, pagename, templatename, context, doctree):
         "page": page,
         "navigation": navigation(app, pagename, context),
         "breadcrumbs": breadcrumbs(app, pagename, context),
+        "here": places_on(app, pagename) if page else "",
+        "notebooks": notebooks_of(app.env.course_outline, page) if page else [],
         "links": edit_links(app, pagename) if page else None,
         "repository": repository(app.config)["url"],
         "base": urlsplit(app.config.html_baseurl).path,
     }
+    context |= {"in_words": in_words, "url": context["pathto"]}  # for part-ran.html
     if page and context.get("meta") is not None:
         context["meta"]["og:description"] = page.description  # read by sphinxext-opengraph
 

@@ -31,7 +31,7 @@ def natural_size(path: Path) -> tuple[float, float] | None:
 
 def prepare(app, doctree, docname):
     """Give every picture its size and let it load lazily."""
-    for image in doctree.findall(nodes.image):
+    for image in list(doctree.findall(nodes.image)):
         image["loading"] = "lazy"
         size = natural_size(Path(app.srcdir, image["uri"])) if "://" not in image["uri"] else None
         if not size:
@@ -40,6 +40,10 @@ def prepare(app, doctree, docname):
         image["course_size"] = (round(width), round(width * size[1] / size[0]))
         for name in ("width", "height", "scale"):
             image.attributes.pop(name, None)
+        if "cell_output" in image.parent.get("classes", ()):  # a plot: on a phone it keeps its size and scrolls
+            box = nodes.container(classes=["picture"])
+            image.replace_self(box)
+            box += image
 
 
 def visit_image(self, node):

@@ -7,14 +7,14 @@ const storage = {
   write(key, value) { try { value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value) } catch { /* full or forbidden */ } },
 }
 
-// Colours: as the system, light, dark. The head of the page has applied the stored choice already.
+// Colours: as the system, its opposite, its like: the first press always changes what one sees. The head of the page has applied the stored choice already.
 const THEMES = { "": "as the system", light: "light", dark: "dark" }
 function setUpTheme() {
   const button = document.querySelector("button.theme")
   if (!button) return
   const label = () => button.setAttribute("aria-label", `Colours: ${THEMES[document.documentElement.dataset.theme ?? ""]}`)
   button.addEventListener("click", () => {
-    const names = Object.keys(THEMES)
+    const names = matchMedia("(prefers-color-scheme: dark)").matches ? ["", "light", "dark"] : ["", "dark", "light"]
     const next = names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % names.length]
     if (next) document.documentElement.dataset.theme = next
     else delete document.documentElement.dataset.theme
@@ -22,6 +22,17 @@ function setUpTheme() {
     label()
   })
   label()
+}
+
+// Cells are named, so that a listener can tell code from what it prints.
+function setUpCells() {
+  all(".cell").forEach((cell, index) => {
+    for (const [part, name] of [[".cell_input", "Code"], [".cell_output", "Output"]]) {
+      const box = cell.querySelector(part)
+      box?.setAttribute("role", "group")
+      box?.setAttribute("aria-label", `${name}, cell ${index + 1}`)
+    }
+  })
 }
 
 // A button that copies a block of code.
@@ -35,36 +46,44 @@ function setUpCopy() {
     const button = document.createElement("button")
     button.type = "button"
     button.className = "copy"
-    button.textContent = "Copy"
+    const where = block.closest("[role=group]")?.getAttribute("aria-label")
+    const show = (text, name = text) => { button.textContent = text; button.setAttribute("aria-label", name) }
+    const offer = () => show("Copy", where ? `Copy: ${where}` : "Copy this code")
+    offer()
     button.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(block.querySelector("pre").textContent.replace(/\n$/, ""))
-        button.textContent = "Copied"
+        show("Copied")
       } catch {
-        button.textContent = "Select it by hand"
+        show("Select it by hand")
       }
       said.textContent = button.textContent
-      setTimeout(() => { button.textContent = "Copy"; said.textContent = "" }, 2000)
+      setTimeout(() => { offer(); said.textContent = "" }, 2000)
     })
     block.append(button)
   }
 }
 
-// What scrolls sideways can be reached and scrolled with the keyboard, and only then.
+// What scrolls sideways can be reached and scrolled with the keyboard, and only then; its edge fades while there is more.
 function setUpScrolling() {
-  const names = { PRE: "Code or output, scrolls sideways", DIV: "Table, scrolls sideways" }
+  const name = (box) => box.matches("pre") ? "Code or output" : box.querySelector("table") ? "Table" : "Picture"
+  const fade = (box) => box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1)
   const check = (box) => {
     const scrolls = box.scrollWidth > box.clientWidth + 1
     if (scrolls) {
       box.tabIndex = 0
       box.setAttribute("role", "group")
-      box.setAttribute("aria-label", names[box.tagName] ?? "Scrolls sideways")
+      box.setAttribute("aria-label", `${name(box)}, scrolls sideways`)
     } else {
-      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name)
+      for (const attribute of ["tabindex", "role", "aria-label"]) box.removeAttribute(attribute)
     }
+    fade(box)
   }
   const watch = new ResizeObserver((entries) => entries.forEach((entry) => check(entry.target)))
-  all("article pre, .pst-scrollable-table-container, .cell_output .text_html").forEach((box) => watch.observe(box))
+  for (const box of all("article pre, .pst-scrollable-table-container, .cell_output .text_html, .cell_output .picture")) {
+    watch.observe(box)
+    box.addEventListener("scroll", () => fade(box), { passive: true })
+  }
 }
 
 // Tables that can be sorted: a button in each heading. Dates stand in words and are compared as numbers, year first.
@@ -122,7 +141,10 @@ function setUpHighlighting() {
     script.onload = resolve
     document.head.append(script)
   })
-  load("documentation_options.js").then(() => load("doctools.js")).then(() => load("sphinx_highlight.js"))
+  load("documentation_options.js").then(() => load("doctools.js")).then(() => load("sphinx_highlight.js")).then(() => {
+    // Sphinx marks the words in a moment of its own. A result without a place of its own opens at the first of them.
+    setTimeout(() => { if (!location.hash) document.querySelector("article .highlighted")?.scrollIntoView({ block: "center" }) }, 100)
+  })
 }
 
 // Progress. One object in this browser: pages read, exercises solved, options opened (the first is the answer).
@@ -278,4 +300,4 @@ function setUpPrint() {
   addEventListener("afterprint", () => closed.forEach((fold) => { fold.open = false }))
 }
 
-for (const setUp of [setUpTheme, setUpCopy, setUpScrolling, setUpSorting, setUpTerms, setUpTicks, setUpQuestions, setUpProgressPage, setUpPrint, showProgress, setUpHighlighting]) setUp()
+for (const setUp of [setUpTheme, setUpCells, setUpCopy, setUpScrolling, setUpSorting, setUpTerms, setUpTicks, setUpQuestions, setUpProgressPage, setUpPrint, showProgress, setUpHighlighting]) setUp()
