@@ -386,6 +386,21 @@ def test_an_unknown_environment_and_unknown_code_are_refused(workspace):
     assert "none" in refused(workspace, status=404, command="true", codeId=missing)["message"]
 
 
+@pytest.mark.parametrize("change", [{"tags": ["a"]}, {"displayName": 7}, {"hidden": "yes"}, {"properties": {"a": []}}])
+def test_a_wrong_change_is_refused(workspace, trained, change):
+    path = f"https://local.api.azureml.ms/history/v1.0{workspace.path}/experiments/means/runs/{trained[0]}"
+    answer = workspace.http("PATCH", path, change)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "UserError")
+
+
+def test_names_that_would_leave_a_jobs_folder_are_refused(workspace):
+    for name in ("../up", "a/b", "", "a\\b"):
+        given = {name: {"jobInputType": "literal", "value": "1"}}
+        assert refused(workspace, command="true", inputs=given)["target"] == "inputs"
+    up = {"o": {"jobOutputType": "uri_folder", "uri": "azureml://datastores/workspaceblobstore/paths/../../up"}}
+    assert refused(workspace, command="true", outputs=up)
+
+
 def test_a_job_that_is_not_there_is_404(workspace):
     for method, path in (("GET", ""), ("POST", "/cancel"), ("DELETE", "")):
         answer = workspace.http(method, f"/jobs/nobody{path}")

@@ -264,6 +264,26 @@ def test_a_canceled_pipeline_ends_its_steps(workspace):
     assert {child.status for child in steps_of(workspace, name).values()} == {"Canceled"}
 
 
+def test_after_a_kill_a_pipeline_and_its_steps_have_failed(workspace):
+    from azure.ai.ml import dsl
+
+    first, second = step("sleep 100", outputs={"x": "uri_folder"}), step("ls ${{inputs.x}}", {"x": "uri_folder"})
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def killed():
+        begun = first()
+        second(x=begun.outputs.x)
+
+    name = workspace.ml.jobs.create_or_update(killed()).name
+    workspace.wait(name, "Running")
+    until = time.monotonic() + 20
+    while not steps_of(workspace, name) and time.monotonic() < until:
+        time.sleep(0.05)
+    workspace.kill()
+    assert workspace.wait(name)["status"] == "Failed"
+    assert {step_name: child.status for step_name, child in steps_of(workspace, name).items()} == {"begun": "Failed"}
+
+
 def test_an_output_with_a_name_becomes_an_asset(workspace):
     from azure.ai.ml import Output, command
 
@@ -295,9 +315,10 @@ def test_what_is_wrong_with_a_pipeline_is_named(workspace, project):
         return {"componentId": component, "inputs": {"data": {"job_input_type": "literal", "value": source}}}
 
     assert "no steps" in refused(workspace, {})
-    assert "no steps" in refused(workspace, ["a"])
+    assert "must be an object" in refused(workspace, ["a"])
     assert "must be an object" in refused(workspace, {"a": "b"})
-    assert "names no component" in refused(workspace, {"a": {}})
+    assert "is empty" in refused(workspace, {"a": {}})
+    assert "names no component" in refused(workspace, {"a": {"type": "command"}})
     assert "not given its input data" in refused(workspace, {"a": {"componentId": component}})
     assert "which the pipeline has not" in refused(workspace, {"a": of("${{parent.inputs.none}}")})
     assert "which is no step" in refused(workspace, {"a": of("${{parent.jobs.b.outputs.counted}}")})

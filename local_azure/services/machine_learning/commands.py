@@ -238,7 +238,7 @@ def _collect(place, artifacts):
     for name in ("outputs", "logs"):
         written = place / "wd" / name
         if written.is_dir() and any(written.iterdir()):
-            shutil.copytree(written, artifacts / name, dirs_exist_ok=True)
+            shutil.copytree(written, artifacts / name, dirs_exist_ok=True, ignore_dangling_symlinks=True)
 
 
 def _ended(state, run, command, outcome, log, seconds):
