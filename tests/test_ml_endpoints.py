@@ -1,14 +1,28 @@
 """Online endpoints of Azure Machine Learning, through the real MLClient, and called by plain requests."""
 
 import collections
+import contextlib
+import importlib.util
 import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 import requests
+from filelock import FileLock
 
 pytest_plugins = ["ml_workspace"]
 
+ROOT = Path(__file__).parent.parent
+REFERENCE = "azureml-inference-server-http==1.5.1"  # Microsoft's, which a deployment on Azure runs
 ENVIRONMENT = "azureml:scoring:1"
 SCORE = """
 import json
@@ -162,3 +176,501 @@ def test_blue_goes_over_to_green(workspace, endpoint):
     assert {call(endpoint, {"data": []}).json()["colour"] for _ in range(5)} == {"blue"}
     set_traffic(workspace, blue=0, green=100)
     assert {call(endpoint, {"data": []}).json()["colour"] for _ in range(5)} == {"green"}
+
+
+def test_mirrored_requests_reach_the_other_deployment_and_change_no_answer(workspace, endpoint):
+    made = workspace.ml.online_endpoints.get("tern-delays")
+    made.traffic, made.mirror_traffic = {"blue": 100}, {"green": 50}
+    made = workspace.ml.online_endpoints.begin_create_or_update(made).result()
+    assert made.mirror_traffic == {"green": 50}
+    with requests.Session() as session:
+        answers = [call(endpoint, {"data": [], "print": f"mirror-{n}"}, session=session) for n in range(40)]
+    assert {answer.json()["colour"] for answer in answers} == {"blue"}
+    until = time.monotonic() + 20
+    while not 8 <= (seen := logs(workspace, "green").count("was told mirror-")) <= 32:
+        assert time.monotonic() < until, seen  # 40 draws at 50 per cent, four standard deviations
+        time.sleep(0.1)
+    assert logs(workspace, "blue").count("was told mirror-") == 40
+
+
+# Who may call
+
+
+def test_a_wrong_key_and_no_key_are_refused(endpoint):
+    assert (call(endpoint, {"data": []}, "blue", key="wrong").status_code) == 401
+    assert call(endpoint, {"data": []}, "blue", key="wrong").text == "key_auth_access_denied"
+    assert requests.post(endpoint.uri, json={"data": []}, timeout=60).status_code == 401
+    basic = {"Authorization": f"Basic {endpoint.key}"}
+    assert requests.post(endpoint.uri, json={"data": []}, headers=basic, timeout=60).status_code == 401
+
+
+def test_a_regenerated_key_replaces_the_old_one_alone(workspace, endpoint):
+    before = workspace.ml.online_endpoints.get_keys("tern-delays")
+    workspace.ml.online_endpoints.begin_regenerate_keys("tern-delays", key_type="secondary").result()
+    after = workspace.ml.online_endpoints.get_keys("tern-delays")
+    assert after.primary_key == before.primary_key
+    assert after.secondary_key != before.secondary_key
+    assert call(endpoint, {"data": []}, "blue", key=after.secondary_key).status_code == 200
+    assert call(endpoint, {"data": []}, "blue", key=before.secondary_key).status_code == 401
+
+
+@pytest.mark.parametrize("mode", ["aml_token", "aad_token"])
+def test_tokens_open_an_endpoint(workspace, endpoint, project, mode):
+    name = mode.replace("_", "-")
+    made = make_endpoint(workspace, name, auth_mode=mode)
+    assert made.auth_mode == mode
+    refused = workspace.http("POST", f"/onlineEndpoints/{name}/listKeys")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "UserError")
+    token = workspace.ml.online_endpoints.get_keys(name).access_token
+    uri = made.scoring_uri
+    answer = requests.post(uri, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+    assert answer.status_code == 404  # it may call, and there is no deployment
+    assert (
+        requests.post(uri, json={}, headers={"Authorization": f"Bearer {endpoint.key}"}, timeout=60).status_code == 401
+    )
+    if mode == "aml_token":
+        assert call(endpoint, {"data": []}, "blue", key=token).status_code == 401  # the key of another door
+    workspace.ml.online_endpoints.begin_delete(name).result()
+    assert name not in [one.name for one in workspace.ml.online_endpoints.list()]
+
+
+# What goes wrong in a model
+
+
+@pytest.mark.parametrize("body", ["not JSON", '{"data": 5}', '{"set": 1}', b"\xff", ""])
+def test_a_models_error_is_424_with_the_models_own_status(endpoint, body):
+    answer = call(endpoint, body, "blue")
+    assert answer.status_code == 424
+    assert answer.headers["ms-azureml-model-error-reason"] == "model_error"
+    assert answer.headers["ms-azureml-model-error-statuscode"] == ("400" if body == b"\xff" else "500")
+    assert set(answer.json()) == {"message"}
+    assert call(endpoint, {"data": [1]}, "blue").status_code == 200
+
+
+def test_a_traceback_is_in_the_log_and_not_in_the_answer(workspace, endpoint):
+    answer = call(endpoint, '{"data": [1], "nonsense"', "blue")
+    assert "JSONDecodeError" not in answer.text
+    assert "json.decoder.JSONDecodeError" in logs(workspace, "blue")
+
+
+def test_invoke_raises_what_the_model_answers(workspace, endpoint, tmp_path):
+    from azure.core.exceptions import HttpResponseError
+
+    (tmp_path / "bad.json").write_text('{"no": "data"}')
+    with pytest.raises(HttpResponseError) as raised:
+        workspace.ml.online_endpoints.invoke(
+            "tern-delays", request_file=str(tmp_path / "bad.json"), deployment_name="blue"
+        )
+    assert raised.value.status_code == 424
+
+
+def test_a_process_that_ends_is_started_again(endpoint):
+    answer = call(endpoint, {"exit": 7}, "blue")
+    assert (answer.status_code, answer.headers["ms-azureml-model-error-statuscode"]) == (424, "502")
+    assert call(endpoint, {"data": [2]}, "blue").json()["results"] == [6]
+
+
+def test_health_swagger_and_other_paths(endpoint):
+    base, key = endpoint.uri.removesuffix("/score"), {"Authorization": f"Bearer {endpoint.key}"}
+    blue = key | {"azureml-model-deployment": "blue"}
+    assert requests.get(base + "/", headers=blue, timeout=60).text == "Healthy"
+    swagger = requests.get(base + "/swagger.json", headers=blue, timeout=60).json()
+    assert "/score" in swagger["paths"]
+    other = requests.get(base + "/nothing", headers=blue, timeout=60)
+    assert (other.status_code, other.headers["ms-azureml-model-error-statuscode"]) == (424, "404")
+    assert requests.get(base + "/", timeout=60).status_code == 401
+    nowhere = requests.post("https://nobody.local.inference.ml.azure.com/score", json={}, timeout=60)
+    assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "EndpointNotFound")
+
+
+# Logs, scale, time
+
+
+def logs(workspace, name, lines=10000, **given):
+    return workspace.ml.online_deployments.get_logs(name, "tern-delays", lines=lines, **given)
+
+
+def test_the_log_has_what_the_script_prints_and_what_was_not_built(workspace, endpoint):
+    text = logs(workspace, "green")
+    assert text.startswith("Instance status:\nSystemSetup: Succeeded")
+    assert "init of green" in text
+    assert "builds no image" in text
+    assert len(logs(workspace, "green", lines=1).split("Container logs:\n")[1].splitlines()) == 1
+    assert "copied" in logs(workspace, "green", container_type="storage-initializer")
+
+
+def test_a_slow_model_is_408_and_too_many_calls_are_429(workspace, endpoint, project):
+    from azure.ai.ml.entities import OnlineRequestSettings
+
+    settings = OnlineRequestSettings(request_timeout_ms=1000)
+    slow = deployment(project, "tern-delays", "slow", request_settings=settings)
+    workspace.ml.online_deployments.begin_create_or_update(slow).result()
+    began = time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: call(endpoint, {"sleep": 2, "data": []}, "slow"), range(4)))
+    assert time.monotonic() - began < 8
+    assert sorted(answer.status_code for answer in answers) == [408, 408, 429, 429]  # two at a time may wait
+    assert next(answer for answer in answers if answer.status_code == 408).text == "upstream request timeout"
+    workspace.ml.online_deployments.begin_delete("slow", "tern-delays").result()
+
+
+def test_two_instances_work_at_the_same_time(workspace, endpoint, project):
+    pair = deployment(project, "tern-delays", "pair", instance_count=3)
+    workspace.ml.online_deployments.begin_create_or_update(pair).result()
+    assert "3 instances were asked for; 2 run" in logs(workspace, "pair")
+    assert workspace.ml.online_deployments.get("pair", "tern-delays").instance_count == 3
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: call(endpoint, {"sleep": 1.5, "data": []}, "pair"), range(2)))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert time.monotonic() - began < 2.8
+    workspace.ml.online_deployments.begin_delete("pair", "tern-delays").result()
+
+
+# Deployments that fail, change, go
+
+
+def test_an_init_that_raises_fails_the_deployment_with_its_traceback_in_the_log(workspace, endpoint, project):
+    from azure.core.exceptions import HttpResponseError
+
+    broken = deployment(project, "tern-delays", "broken", environment_variables={"BROKEN": "weights"})
+    with pytest.raises(HttpResponseError, match="User container has crashed") as raised:
+        workspace.ml.online_deployments.begin_create_or_update(broken).result()
+    assert raised.value.error.code == "ResourceNotReady"
+    assert workspace.ml.online_deployments.get("broken", "tern-delays").provisioning_state == "Failed"
+    text = logs(workspace, "broken")
+    assert "UserContainerStart: Failed" in text
+    assert "RuntimeError: no such model: weights" in text
+    assert call(endpoint, {"data": []}, "broken").status_code == 404
+    with pytest.raises(HttpResponseError, match="Failed"):
+        set_traffic(workspace, broken=100)
+    workspace.ml.online_deployments.begin_delete("broken", "tern-delays").result()
+
+
+def test_a_new_version_replaces_the_old_one_while_that_serves(workspace, endpoint, project):
+    name = "rolling"
+    workspace.ml.online_deployments.begin_create_or_update(deployment(project, "tern-delays", name)).result()
+    poller = workspace.ml.online_deployments.begin_create_or_update(
+        deployment(project, "tern-delays", name, environment_variables={"COLOUR": "violet"})
+    )
+    seen = []
+    with requests.Session() as session:
+        while not poller.done() or not seen:
+            seen.append(call(endpoint, {"data": []}, name, session=session))
+        seen.append(call(endpoint, {"data": []}, name, session=session))
+    assert {answer.status_code for answer in seen} == {200}
+    assert seen[-1].json()["colour"] == "violet"
+    folders = list((workspace.home / "endpoints" / "tern-delays" / name).iterdir())
+    assert len(folders) == 1
+    workspace.ml.online_deployments.begin_delete(name, "tern-delays").result()
+    assert not (workspace.home / "endpoints" / "tern-delays" / name).exists()
+
+
+def test_a_killed_server_leaves_no_process_and_its_deployments_answer_again(workspace, endpoint):
+    set_traffic(workspace, blue=100)
+    assert call(endpoint, {"data": [1]}, "blue").status_code == 200
+    children = [one for one in workspace.server.children(recursive=True) if "scoring.py" in " ".join(one.cmdline())]
+    assert len(children) >= 2
+    workspace.kill()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    assert call(endpoint, {"data": [1]}, "blue").json() == {"colour": "blue", "results": [3]}
+    assert len(workspace.server.children(recursive=True)) == 1  # green has not been asked yet
+    assert call(endpoint, {"data": [1]}, "green").json() == {"colour": "green", "results": [3]}
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("traffic", "mirror", "said"),
+    [
+        ({"blue": 60, "green": 60}, {}, "sum"),
+        ({"blue": 50}, {}, "sum"),
+        ({"purple": 100}, {}, "purple"),
+        ({"blue": 100}, {"green": 60}, "50"),
+        ({"blue": 100}, {"blue": 10}, "live traffic"),
+        ({"blue": 100}, {"green": 10, "purple": 10}, "purple"),
+        ({"blue": 101}, {}, "100"),
+    ],
+)
+def test_impossible_traffic_is_refused(workspace, endpoint, traffic, mirror, said):
+    from azure.core.exceptions import HttpResponseError
+
+    made = workspace.ml.online_endpoints.get("tern-delays")
+    made.traffic, made.mirror_traffic = traffic, mirror
+    with pytest.raises(HttpResponseError, match=said) as raised:
+        workspace.ml.online_endpoints.begin_create_or_update(made).result()
+    assert raised.value.status_code == 400
+
+
+@pytest.mark.parametrize("name", ["ab", "a" * 33, "1abc", "abc-", "a_bc"])
+def test_names_of_endpoints_and_deployments(workspace, endpoint, name):
+    body = {"location": "local", "properties": {"authMode": "Key"}}
+    answer = workspace.http("PUT", f"/onlineEndpoints/{name}", body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "UserError")
+    answer = workspace.http("PUT", f"/onlineEndpoints/tern-delays/deployments/{name}", body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "UserError")
+
+
+def put_deployment(workspace, name="asked", endpoint="tern-delays", sku=None, **given):
+    line = f"{workspace.path}/models/line/versions/1"
+    properties = {"endpointComputeType": "Managed", "model": line, "instanceType": "Standard_DS3_v2", **given}
+    body = {"location": "local", "sku": sku or {"name": "Default", "capacity": 1}, "properties": properties}
+    return workspace.http("PUT", f"/onlineEndpoints/{endpoint}/deployments/{name}", body)
+
+
+def test_what_a_deployment_cannot_be_is_refused(workspace, endpoint):
+    model = f"{workspace.path}/models/line/versions/"
+    blue = workspace.http("GET", "/onlineEndpoints/tern-delays/deployments/blue").json()["properties"]
+    served = {name: blue[name] for name in ("codeConfiguration", "environmentId")}
+    for status, code, said, given in (
+        (400, "UserError", "Only an MLflow model", {}),
+        (404, "ResourceNotFound", "models/line/versions/9", {"model": model + "9"}),
+        (400, "UserError", "not supported", {**served, "instanceType": "Standard_Huge"}),
+        (404, "ResourceNotFound", "'x'", {"codeConfiguration": {"codeId": "x", "scoringScript": "score.py"}}),
+        (400, "UserError", "environment", {"codeConfiguration": served["codeConfiguration"]}),
+        (400, "UserError", "scoringScript", {"codeConfiguration": {"codeId": blue["codeConfiguration"]["codeId"]}}),
+        (501, "NotImplemented", "Kubernetes", {"endpointComputeType": "Kubernetes"}),
+        (501, "NotImplemented", "registry", {"model": "azureml://registries/azureml/models/m/versions/1"}),
+        (400, "UserError", "180", {**served, "requestSettings": {"requestTimeout": "PT5M"}}),
+        (400, "UserError", "PT5S", {**served, "requestSettings": {"requestTimeout": "soon"}}),
+        (400, "UserError", "an object", {"codeConfiguration": "score.py"}),
+        (400, "UserError", "a string", {"model": 7}),
+    ):
+        answer = put_deployment(workspace, **given)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (status, code), (given, error)
+        assert said in error["message"], (given, error)
+    assert put_deployment(workspace, endpoint="nobody").status_code == 404
+
+
+def test_more_cores_than_the_quota_are_refused(workspace, endpoint, project):
+    from azure.core.exceptions import HttpResponseError
+
+    with pytest.raises(HttpResponseError, match="Not enough quota") as raised:
+        workspace.ml.online_deployments.begin_create_or_update(
+            deployment(project, "tern-delays", "greedy", instance_count=30)
+        ).result()
+    assert raised.value.error.code == "OutOfQuota"
+
+
+def test_a_deployment_with_traffic_is_not_deleted(workspace, endpoint):
+    from azure.core.exceptions import HttpResponseError
+
+    set_traffic(workspace, blue=90, green=10)
+    with pytest.raises(HttpResponseError, match="10 per cent of the traffic"):
+        workspace.ml.online_deployments.begin_delete("green", "tern-delays").result()
+
+
+def test_what_is_not_there_is_404(workspace, endpoint, project):
+    from azure.ai.ml.exceptions import ValidationException
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with pytest.raises(ResourceNotFoundError):
+        workspace.ml.online_endpoints.get("nobody")
+    with pytest.raises(ResourceNotFoundError):
+        workspace.ml.online_deployments.get("purple", "tern-delays")
+    with pytest.raises(ResourceNotFoundError):
+        workspace.ml.online_deployments.begin_create_or_update(deployment(project, "nobody", "blue"))
+    with pytest.raises(ValidationException, match="not found"):
+        workspace.ml.online_endpoints.invoke(
+            "tern-delays", request_file=str(project / "request.json"), deployment_name="purple"
+        )
+
+
+def test_a_local_deployment_needs_docker_and_the_sdk_says_so(workspace, endpoint, project):
+    from azure.ai.ml.exceptions import MlException
+
+    with pytest.raises(MlException, match=r"(?i)docker"):
+        workspace.ml.online_deployments.begin_create_or_update(deployment(project, "tern-delays", "near"), local=True)
+
+
+# MLflow models without code
+
+
+# A model by hand: it loads without scikit-learn, whose import would take longer than all that is tested here.
+MLMODEL = """
+flavors:
+  python_function:
+    code: code
+    loader_module: plane_of_two
+signature:
+  inputs: '[{"type": "double", "name": "distance"}, {"type": "long", "name": "stops"}]'
+  outputs: '[{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}]'
+"""
+LOADER = """
+class Plane:
+    def predict(self, table):
+        assert str(table.distance.dtype) == "float64"
+        return (2 * table.distance + table.stops).to_numpy()
+
+def _load_pyfunc(path):
+    return Plane()
+"""
+
+
+@pytest.fixture(scope="module")
+def mlflow_key(workspace, tmp_path_factory):
+    """The key of an endpoint whose deployment is an MLflow model with a signature, and no code."""
+    from azure.ai.ml.entities import ManagedOnlineDeployment, Model
+
+    folder = tmp_path_factory.mktemp("mlflow") / "model"
+    (folder / "code").mkdir(parents=True)
+    (folder / "MLmodel").write_text(MLMODEL)
+    (folder / "code" / "plane_of_two.py").write_text(LOADER)
+    workspace.ml.models.create_or_update(Model(name="plane", version="1", type="mlflow_model", path=str(folder)))
+    make_endpoint(workspace, "no-code", auth_mode="key")
+    made = ManagedOnlineDeployment(
+        name="blue", endpoint_name="no-code", model="azureml:plane:1", instance_type="Standard_F4s_v2", instance_count=1
+    )
+    workspace.ml.online_deployments.begin_create_or_update(made).result()
+    yield workspace.ml.online_endpoints.get_keys("no-code").primary_key
+    workspace.ml.online_endpoints.begin_delete("no-code").result()
+
+
+def ask_mlflow(key, body, **headers):
+    headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": "blue", **headers}
+    return requests.post("https://no-code.local.inference.ml.azure.com/score", json=body, headers=headers, timeout=60)
+
+
+def test_an_mlflow_model_is_served_without_code(mlflow_key):
+    rows = {"columns": ["distance", "stops"], "index": [0, 1], "data": [[1, 0], [3, 1]]}
+    answer = ask_mlflow(mlflow_key, {"input_data": rows})
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == pytest.approx([2.0, 7.0])
+    rows.pop("index")
+    assert ask_mlflow(mlflow_key, {"input_data": rows}).json() == pytest.approx([2.0, 7.0])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"dataframe_split": {"columns": [], "data": []}}, "400", "'input_data'"),
+        ([1], "400", "JSON dictionary"),
+        ({"input_data": {"columns": ["distance"], "index": [0], "data": [[1]]}}, "500", "Check the logs"),
+        ({"input_data": [[1, 0]]}, "500", "Check the logs"),
+    ],
+)
+def test_what_an_mlflow_model_cannot_read(mlflow_key, body, status, said):
+    answer = ask_mlflow(mlflow_key, body)
+    assert (answer.status_code, answer.headers["ms-azureml-model-error-statuscode"]) == (424, status)
+    assert said in answer.json()["message"]
+
+
+# Beside Microsoft's own inference server
+
+
+@pytest.fixture(scope="module")
+def reference(project):
+    """The address of azureml-inference-server-http with the same score.py, in an environment of its own."""
+    folder = ROOT / ".cache" / f"inference-server-{REFERENCE.partition('==')[2]}"
+    bin_folder = folder / ("Scripts" if os.name == "nt" else "bin")
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "complete").exists():
+            install_reference(folder, bin_folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"COLOUR": "blue", "AZUREML_MODEL_DIR": str(project)}
+    process = subprocess.Popen(
+        [bin_folder / "azmlinfsrv", "--entry_script", "score.py", "--port", str(port)], cwd=project / "src",
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until = time.monotonic() + 40
+        while True:
+            with contextlib.suppress(requests.ConnectionError):
+                if requests.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200:
+                    break
+            assert process.poll() is None and time.monotonic() < until, "azmlinfsrv did not start"
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def install_reference(folder, bin_folder):
+    """About a minute, once. Without a package registry in reach the tests beside the reference are skipped."""
+    folder.parent.mkdir(exist_ok=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, capture_output=True)
+    if importlib.util.find_spec("uv"):
+        command = [sys.executable, "-m", "uv", "pip", "install", "--python", bin_folder / "python", REFERENCE]
+    else:
+        command = [bin_folder / "python", "-m", "pip", "install", "--quiet", REFERENCE]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        unreachable = re.search("resolve host|dns error|connect|timed out|network", done.stderr, re.IGNORECASE)
+        assert unreachable, done.stderr
+        pytest.skip(f"no package registry is in reach, so {REFERENCE} could not be installed")
+    (folder / "complete").touch()
+
+
+JSON = "application/json"
+ASKED = [
+    ("POST", "/score", '{"data": [1, 2]}', JSON),
+    ("POST", "/score", '{"data": [1, 2]}', "text/plain"),
+    ("POST", "/score", '{"data": [1, 2]}', "application/x-www-form-urlencoded"),
+    ("POST", "/score", '{"data": "ab"}', JSON),
+    ("POST", "/score", '{"data": 5}', JSON),
+    ("POST", "/score", '{"no": 1}', JSON),
+    ("POST", "/score", '{"set": 1}', JSON),
+    ("POST", "/score", "not JSON", JSON),
+    ("POST", "/score", "", JSON),
+    ("POST", "/score", b"\xff", JSON),
+    ("POST", "/score", '{"data": [NaN]}', JSON),
+    ("GET", "/score?data=1&data=2", None, None),
+    ("GET", "/score?data=[4]", None, None),
+    ("GET", "/score", None, None),
+    ("OPTIONS", "/score", None, None),
+    ("PUT", "/score", "{}", JSON),
+    ("DELETE", "/score", None, None),
+    ("POST", "/", "{}", JSON),
+    ("GET", "/", None, None),
+    ("GET", "/nothing", None, None),
+    ("GET", "/swagger.json", None, None),
+    ("POST", "/swagger.json", "{}", JSON),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "kind"), ASKED)
+def test_answers_are_those_of_the_inference_server(endpoint, reference, method, path, body, kind):
+    headers = {"Content-Type": kind} if kind else {}
+    theirs = requests.request(method, reference + path, data=body, headers=headers, timeout=60)
+    headers |= {"Authorization": f"Bearer {endpoint.key}", "azureml-model-deployment": "blue"}
+    address = endpoint.uri.removesuffix("/score") + path
+    ours = requests.request(method, address, data=body, headers=headers, timeout=60)
+    status = int(ours.headers.get("ms-azureml-model-error-statuscode", 200))
+    assert status == theirs.status_code
+    assert ours.status_code == (200 if theirs.status_code == 200 else 424)
+    if "swagger" in path and status == 200:
+        assert ours.json()["paths"].keys() <= theirs.json()["paths"].keys()
+    else:
+        assert ours.content == theirs.content
+    for name in ("content-type", "x-ms-run-function-failed"):
+        assert ours.headers.get(name) == theirs.headers.get(name), name
+    assert ("x-ms-run-fn-exec-ms" in ours.headers) == ("x-ms-run-fn-exec-ms" in theirs.headers)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"x-request-id": "one"},
+        {"x-ms-client-request-id": "two"},
+        {"x-ms-request-id": "three"},
+        {"x-request-id": "one", "x-ms-client-request-id": "two", "x-ms-request-id": "three"},
+        {"x-request-id": "x" * 101},
+        {"x-ms-client-request-id": "x" * 101},
+    ],
+)
+def test_ids_of_requests_come_back_as_from_the_inference_server(endpoint, reference, sent):
+    theirs = requests.post(f"{reference}/score", data='{"data": []}', headers=sent, timeout=60)
+    ours = call(endpoint, '{"data": []}', "blue", **sent)
+    assert int(ours.headers.get("ms-azureml-model-error-statuscode", 200)) == theirs.status_code
+    assert ours.json() == theirs.json()
+    for name in ("x-request-id", "x-ms-request-id", "x-ms-client-request-id"):
+        known = set(sent.values()) | {None}
+        mine, other = ours.headers.get(name), theirs.headers.get(name)
+        assert mine == other or not {mine, other} & known, name

@@ -140,27 +140,45 @@ def load_script(path):
 def load_mlflow(folder):
     """A run function for an MLflow model that has no script: what Azure generates takes input_data and params."""
     import mlflow
-    import numpy
-    import pandas
 
     log.info("Loading the MLflow model with mlflow %s", mlflow.__version__)
     model = mlflow.pyfunc.load_model(folder)
+    schema = model.metadata.get_input_schema()
 
     def run(input_data, params=None):
-        if isinstance(input_data, str):
-            input_data = json.loads(input_data)
-        if isinstance(input_data, list):
-            data = numpy.asarray(input_data)
-        elif {"columns", "index", "data"} <= input_data.keys():
-            data = pandas.DataFrame(input_data["data"], input_data["index"], input_data["columns"])
-        else:
-            data = {name: numpy.asarray(value) for name, value in input_data.items()}
-        result = model.predict(data, params=params)
-        if isinstance(result, pandas.DataFrame):
-            return json.loads(result.to_json(orient="records"))
-        return result.tolist() if hasattr(result, "tolist") else result
+        return _plain(model.predict(_model_input(input_data, schema), params=params))
 
     return Function(run, named=True)
+
+
+def _model_input(given, schema):
+    """What an MLflow model is given: with a signature, a table or arrays of its types; else by the looks of it."""
+    import numpy
+    import pandas
+
+    if schema and not schema.is_tensor_spec():
+        if not isinstance(given, dict):
+            raise TypeError("The model takes a table: input_data must be an object with columns and data.")
+        table = pandas.DataFrame(**given)
+        kinds = dict(zip(schema.input_names(), schema.pandas_types(), strict=True))
+        return table.astype({name: kind for name, kind in kinds.items() if name in table.columns})
+    if schema and not isinstance(given, dict):
+        return numpy.array(given, schema.inputs[0].type)
+    if isinstance(given, list):
+        return numpy.asarray(given)
+    if {"columns", "index", "data"} <= given.keys():
+        return pandas.DataFrame(**given)
+    kinds = {one.name: one.type for one in schema.inputs} if schema else {}
+    return {name: numpy.asarray(value, kinds.get(name)) for name, value in given.items()}
+
+
+def _plain(result):
+    """Predictions as JSON can hold them: a table as a list of its rows."""
+    if hasattr(result, "to_frame"):
+        result = result.to_frame()
+    if hasattr(result, "to_dict"):
+        return json.loads(result.to_json(orient="records"))
+    return result.tolist() if hasattr(result, "tolist") else result
 
 
 # Answers
@@ -170,7 +188,7 @@ def answer(run, asked, body):
     """(status, headers, body) for one question."""
     headers = {}
     try:
-        headers = _ids(asked["headers"])
+        _copy_ids(asked["headers"], headers)
         status, kind, content, more = _answer(run, asked, body)
     except Refused as refused:
         status, kind, content = refused.status, "application/json", json.dumps({"message": refused.message})
@@ -182,16 +200,18 @@ def answer(run, asked, body):
     return status, headers | {"content-type": kind} | more, content.encode()
 
 
-def _ids(headers):
+def _copy_ids(asked, headers):
     """The ids by which a request is traced are sent back; a request without one is given one."""
-    request = headers.get("x-request-id") or str(uuid.uuid4())
-    client = headers.get("x-ms-client-request-id") or headers.get("x-ms-request-id") or ""
+    request = asked.get("x-request-id") or str(uuid.uuid4())
     if len(request) > LONGEST_ID:
         raise Refused(431, f"x-request-id must not exceed {LONGEST_ID} characters")
-    if len(client) > LONGEST_ID:
+    headers["x-request-id"] = request
+    older, client = asked.get("x-ms-request-id", ""), asked.get("x-ms-client-request-id", "")
+    if max(len(older), len(client)) > LONGEST_ID:
         raise Refused(431, f"x-ms-request-id and x-ms-client-request-id must not exceed {LONGEST_ID} characters")
-    found = {"x-request-id": request, "x-ms-request-id": headers.get("x-ms-request-id") or client or request}
-    return found | ({"x-ms-client-request-id": client} if client else {})
+    headers["x-ms-request-id"] = older or client or request
+    if client or older:
+        headers["x-ms-client-request-id"] = client or older
 
 
 def _answer(run, asked, body):

@@ -73,15 +73,15 @@ class Instance:
     def alive(self):
         return self.process.returncode is None
 
-    async def ask(self, method, path, query, headers, body):
-        """Ask, after those who came before. Returns an `Answer`; `Gone` if the process ends instead.
+    def ask(self, method, path, query, headers, body):
+        """Ask, after those who came before. What is returned is awaited: an `Answer`; `Gone` if the process ends.
 
         A caller who stops waiting does not stop the model: the next one waits until it has finished.
         """
-        self.busy += 1
+        self.busy += 1  # at once, not when the task first runs: the next caller may look before that
         task = asyncio.get_running_loop().create_task(self._ask(method, path, query, headers, body))
         task.add_done_callback(self._asked)
-        return await asyncio.shield(task)
+        return asyncio.shield(task)
 
     def _asked(self, task):
         self.busy -= 1
@@ -108,6 +108,12 @@ class Instance:
         except (asyncio.IncompleteReadError, ConnectionError):
             await self.process.wait()
             raise Gone from None
+
+    async def finish(self, seconds):
+        """End the process when it has answered what it has been asked, or after this many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._turn.acquire(), seconds)  # turns come in the order of the calls
+        await self.stop()
 
     async def stop(self):
         """End the process: its input ends, and what has not ended then is ended."""

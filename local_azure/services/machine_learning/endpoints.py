@@ -40,6 +40,13 @@ def check_name(name, what):
         raise arm.user_error(message, inner="InvalidName", target="name")
 
 
+def check_idle(deployment):
+    """409 while an earlier request about a deployment is being worked on."""
+    if deployment["properties"]["provisioningState"] in ("Creating", "Updating"):
+        message = f"The deployment {deployment['name']} is being changed. Wait until that has finished."
+        raise arm.user_error(message, 409, "Conflict")
+
+
 def by_name(state, name):
     """The endpoint with this name, in whichever workspace; None if there is none."""
     path = state.store.get(NAMES, name.lower())
@@ -135,7 +142,7 @@ def _check_place(state, path):
     if by_name(state, name):
         message = f"There is an endpoint named {name} in this region already, and names are unique in a region."
         raise arm.user_error(message, 409, "Conflict", target="name")
-    if len(state.store.items(NAMES)) >= MOST_ENDPOINTS:
+    if sum(arm.find(state, other) is not None for _, other in state.store.items(NAMES)) >= MOST_ENDPOINTS:
         message = f"The subscription has {MOST_ENDPOINTS} online endpoints, which is its quota. Delete one."
         raise AzureError(400, "OutOfQuota", message)
 
@@ -186,6 +193,8 @@ async def remove(request):
     found = arm.find(state, f"{workspace}/onlineEndpoints/{request.path_params['endpoint']}")
     if not found:
         return Response(None, 204)
+    for deployment in arm.children(state, f"{found['id']}/deployments"):
+        check_idle(deployment)
     arm.delete(state, found["id"])
     state.store.delete(KEYS, found["id"].lower())
     state.store.delete(NAMES, found["name"].lower())

@@ -23,6 +23,7 @@ from . import commands, references
 KIND = "ml-deployment"  # records of what a deployment runs on; key: its ARM id in lower case
 MOST = 2  # processes of one deployment, however many instances are asked for
 MOST_COPIED = 100 * 2**20  # bytes of a model that are copied, so that a script cannot change the registered one
+LAST_ANSWERS = 30  # seconds in which a version that was replaced may finish what it was asked
 LOG = "inference.log"
 
 
@@ -60,7 +61,7 @@ async def deploy(state, deployment, revision):
         await run_in_threadpool(_prepare, state, deployment, revision, code, model)
         found.instances = await _start(state, deployment, revision)
         found.revision = revision
-        await asyncio.gather(*(one.stop() for one in old))
+        await asyncio.gather(*(one.finish(LAST_ANSWERS) for one in old))
     await run_in_threadpool(_remove_others, state, deployment["id"], revision)
 
 

@@ -202,7 +202,7 @@ async def write(request):
     path = f"{endpoint['id']}/deployments/{name}"
     before = arm.find(state, path)
     if before:
-        _check_idle(before)
+        endpoints.check_idle(before)
     else:
         endpoints.check_name(name, "a deployment")
         if len(arm.children(state, f"{endpoint['id']}/deployments")) >= MOST_DEPLOYMENTS:
@@ -211,13 +211,6 @@ async def write(request):
     made = _deployment(state, body, arm.properties_of(body))
     _check_quota(state, path, made)
     return _begin(request, path, made, before)
-
-
-def _check_idle(deployment):
-    """409 while an earlier request is being worked on."""
-    if deployment["properties"]["provisioningState"] in ("Creating", "Updating", "Scaling"):
-        message = f"The deployment {deployment['name']} is being changed. Wait until that has finished."
-        raise arm.user_error(message, 409, "Conflict")
 
 
 def _begin(request, path, made, before):
@@ -249,11 +242,13 @@ async def _provision(state, resource, revision, operation):
         message = f"The local Azure failed: {failed!r}. Its log is {state.home / 'server.log'}."
         error = {"code": "InternalServerError", "message": message}
     _end(state, resource, operation, error)
+    if not arm.find(state, resource["id"]):  # its workspace was deleted meanwhile
+        await instances.forget(state, resource["id"])
 
 
 def _end(state, resource, operation, error):
     newest = arm.find(state, resource["id"])
-    if newest:  # it may have been deleted
+    if newest:
         newest["properties"]["provisioningState"] = "Failed" if error else "Succeeded"
         arm.put(state, newest["id"], newest)
     arm.finish_operation(state, operation, "Failed" if error else "Succeeded", error)
@@ -262,7 +257,7 @@ def _end(state, resource, operation, error):
 async def change(request):
     """PATCH: tags, and how many instances there are."""
     state, before, body = request.app.state, get(request), await arm.body_of(request)
-    _check_idle(before)
+    endpoints.check_idle(before)
     made = before | {"tags": arm.expect(body, "tags", dict, before["tags"])}
     if not body.get("sku"):
         return arm.done(request, arm.put(state, before["id"], made), 200)
@@ -276,6 +271,7 @@ async def remove(request):
     found = arm.find(state, f"{endpoint['id']}/deployments/{request.path_params['deployment']}")
     if not found:
         return Response(None, 204)
+    endpoints.check_idle(found)
     for rule in ("traffic", "mirrorTraffic"):
         if share := endpoint["properties"][rule].get(found["name"]):
             message = (
