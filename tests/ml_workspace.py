@@ -61,6 +61,11 @@ class Workspace:
         server.wait(SECONDS)
         os.environ.update(local_azure.environment())
 
+    def restart(self):
+        """Stop the server as `python -m local_azure down` does, and start another."""
+        assert local_azure.stop_server()
+        os.environ.update(local_azure.environment())
+
     def http(self, method, path, body=None, version="2025-01-01-preview", host="management.azure.com"):
         """One request with a token; `path` below the workspace unless it begins with https."""
         token = self.credential.get_token("https://management.azure.com/.default").token

@@ -435,6 +435,18 @@ def test_after_a_kill_a_job_is_failed_with_its_log_and_its_process_is_gone(works
     assert [path.read_text() for path in workspace.home.rglob("outputs/part.txt")] == ["part\n"]
 
 
+def test_a_job_does_not_outlive_a_server_that_is_stopped(workspace):
+    workspace.put_job("stopped", command="echo kept; sleep 300")
+    workspace.wait("stopped", "Running")
+    until = time.monotonic() + 20
+    while not workspace.log("stopped") and time.monotonic() < until:
+        time.sleep(0.05)
+    workspace.restart()
+    assert workspace.wait("stopped")["status"] == "Failed"
+    assert processes_of("stopped") == []
+    assert workspace.log("stopped") == "kept\n"
+
+
 def test_a_job_that_still_waited_runs_after_a_kill(workspace):
     compute = f"{workspace.path}/computes/cpu-cluster"
     for name in ("busy-1", "busy-2"):

@@ -284,6 +284,21 @@ def test_after_a_kill_a_pipeline_and_its_steps_have_failed(workspace):
     assert {step_name: child.status for step_name, child in steps_of(workspace, name).items()} == {"begun": "Failed"}
 
 
+def test_a_step_whose_command_needs_an_input_that_was_left_out_says_so(workspace):
+    spec = {
+        "name": "needs", "type": "command", "command": "echo ${{inputs.note}}", "environment": ENVIRONMENT,
+        "inputs": {"note": {"type": "string", "optional": True}},
+    }  # fmt: skip
+    component = workspace.http(
+        "PUT", "/components/needs/versions/1", {"properties": {"componentSpec": spec}}, version="2024-01-01-preview"
+    ).json()["id"]
+    given = {"jobType": "Pipeline", "jobs": {"s": {"type": "command", "componentId": component}}}
+    assert workspace.http("PUT", "/jobs/needy", {"properties": given}).status_code == 201
+    assert workspace.wait("needy")["status"] == "Failed"
+    error = workspace.run_record("needy_s").error["error"]
+    assert error["code"] == "UserError" and "inputs.note" in error["message"]
+
+
 def test_an_output_with_a_name_becomes_an_asset(workspace):
     from azure.ai.ml import Output, command
 

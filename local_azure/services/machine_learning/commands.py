@@ -45,7 +45,7 @@ async def execute(state, run, command, values, sources, targets, seconds=None, f
         start_logs(state, run)
         code = code_path(state, run["workspace"], run["properties"].get("codeId"))
         paths = await run_in_threadpool(_prepare, state.home, place, code, sources, targets)
-        text = expand(command, values | paths)
+        text = _expanded(command, values | paths)
         environment = await _environment(state, run, place, paths)
         runs.move(state, run, "Running")
         outcome = await processes.run(text, place / "wd", environment, log, mark(run), seconds)
@@ -59,6 +59,14 @@ async def execute(state, run, command, values, sources, targets, seconds=None, f
         raise
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _expanded(command, values):
+    try:
+        return expand(command, values)
+    except KeyError as error:
+        message = f"The command needs {error}, which was not given. What may be left out stands within $[[ ]]."
+        raise arm.user_error(message, target="command") from None
 
 
 def mark(run):

@@ -28,8 +28,8 @@ async def describe(request):
 async def details(request):
     """GET …/runs/{run}/details: the status, the error, and where the logs are.
 
-    A client prints logs only after it has once seen the run unfinished. A script here can end before its client has
-    asked for the first time; so the first answer for a run that has just ended says Finalizing, the next how it ended.
+    A client prints logs only after it has once seen the run unfinished, and a script here can end before its client
+    asks for the first time. So the first answer of all for a run that has ended says Finalizing, the next how it ended.
     """
     state, run = request.app.state, _run(request)
     body = runs.as_run(run) | {"logFiles": await runs.log_files(state, run), "createdTimeUtc": run["created"]}

@@ -28,7 +28,3 @@ class Nodes:
         finally:
             line.remove(ticket)
             self._changed.set()
-
-    def used(self, compute):
-        """How many jobs run on a compute or wait for it."""
-        return len(self._lines.get(compute, ()))
