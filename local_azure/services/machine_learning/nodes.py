@@ -28,3 +28,7 @@ class Nodes:
         finally:
             line.remove(ticket)
             self._changed.set()
+
+    def used(self, compute):
+        """How many jobs run on a compute or wait for it; computes.py shows it as a cluster's nodes."""
+        return len(self._lines.get(compute, ()))
