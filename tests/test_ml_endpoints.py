@@ -33,6 +33,8 @@ from pathlib import Path
 
 def init():
     global model, colour
+    if os.environ.get("ENDLESS"):
+        time.sleep(600)
     if os.environ.get("BROKEN"):
         raise RuntimeError("no such model: " + os.environ["BROKEN"])
     colour = os.environ.get("COLOUR", "none")
@@ -347,6 +349,53 @@ def test_an_init_that_raises_fails_the_deployment_with_its_traceback_in_the_log(
     workspace.ml.online_deployments.begin_delete("broken", "tern-delays").result()
 
 
+def test_an_init_that_never_ends_fails_when_its_probe_gives_up(workspace, endpoint, project):
+    from azure.ai.ml.entities import ProbeSettings
+    from azure.core.exceptions import HttpResponseError
+
+    probe = ProbeSettings(initial_delay=1, period=1, failure_threshold=1)
+    endless = deployment(
+        project, "tern-delays", "endless", environment_variables={"ENDLESS": "1"}, readiness_probe=probe
+    )
+    with pytest.raises(HttpResponseError, match="User container has crashed"):
+        workspace.ml.online_deployments.begin_create_or_update(endless).result()
+    assert "Not ready after 2 seconds" in logs(workspace, "endless")
+    workspace.ml.online_deployments.begin_delete("endless", "tern-delays").result()
+
+
+def test_an_endpoint_is_deleted_while_its_deployment_is_made(workspace, endpoint, project):
+    before = workspace.server.children(recursive=True)
+    make_endpoint(workspace, "short-lived", auth_mode="key")
+    made = deployment(project, "short-lived", "blue", environment_variables={"ENDLESS": "1"})
+    workspace.ml.online_deployments.begin_create_or_update(made)
+    answer = workspace.http(
+        "PUT",
+        "/onlineEndpoints/short-lived/deployments/blue",
+        workspace.http("GET", "/onlineEndpoints/short-lived/deployments/blue").json(),
+    )
+    assert (answer.status_code, "being changed" in answer.json()["error"]["message"]) == (409, True)
+    workspace.ml.online_endpoints.begin_delete("short-lived").result()
+    assert len(workspace.server.children(recursive=True)) == len(before)
+    assert not (workspace.home / "endpoints" / "short-lived" / "blue").exists()
+
+
+def test_a_script_that_never_returns_is_ended_by_its_liveness_probe(workspace, endpoint, project):
+    from azure.ai.ml.entities import OnlineRequestSettings, ProbeSettings
+
+    stuck = deployment(
+        project, "tern-delays", "stuck",
+        request_settings=OnlineRequestSettings(request_timeout_ms=500),
+        liveness_probe=ProbeSettings(initial_delay=1, period=1, failure_threshold=1),
+    )  # fmt: skip
+    workspace.ml.online_deployments.begin_create_or_update(stuck).result()
+    assert {call(endpoint, {"sleep": 600, "data": []}, "stuck").status_code for _ in range(2)} == {408}
+    until = time.monotonic() + 20
+    while (status := call(endpoint, {"data": []}, "stuck").status_code) != 200:
+        assert status == 429 and time.monotonic() < until
+        time.sleep(0.2)
+    workspace.ml.online_deployments.begin_delete("stuck", "tern-delays").result()
+
+
 def test_a_new_version_replaces_the_old_one_while_that_serves(workspace, endpoint, project):
     name = "rolling"
     workspace.ml.online_deployments.begin_create_or_update(deployment(project, "tern-delays", name)).result()
@@ -435,6 +484,18 @@ def test_what_a_deployment_cannot_be_is_refused(workspace, endpoint):
         (501, "NotImplemented", "registry", {"model": "azureml://registries/azureml/models/m/versions/1"}),
         (400, "UserError", "180", {**served, "requestSettings": {"requestTimeout": "PT5M"}}),
         (400, "UserError", "PT5S", {**served, "requestSettings": {"requestTimeout": "soon"}}),
+        (400, "UserError", "PT5S", {**served, "livenessProbe": {"period": "often"}}),
+        (400, "UserError", "1 or more", {**served, "readinessProbe": {"failureThreshold": 0}}),
+        (400, "UserError", "a text", {**served, "environmentVariables": {"A": 1}}),
+        (400, "UserError", "without =", {**served, "environmentVariables": {"A=B": "1"}}),
+        (400, "UserError", "1 to 50", {**served, "sku": {"capacity": 51}}),
+        (400, "UserError", "Default only", {**served, "scaleSettings": {"scaleType": "TargetUtilization"}}),
+        (
+            400,
+            "UserError",
+            "in its folder",
+            {**served, "codeConfiguration": {**served["codeConfiguration"], "scoringScript": "../x.py"}},
+        ),
         (400, "UserError", "an object", {"codeConfiguration": "score.py"}),
         (400, "UserError", "a string", {"model": 7}),
     ):

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +45,11 @@ class Instance:
         self.process, self.name = process, name
         self.busy = 0
         self._turn = asyncio.Lock()
+        self._since = None  # when the call that is being answered began
 
     @classmethod
-    async def start(cls, kind, path, folder, environment, log, name):
-        """Start a process and wait until it can answer; NotReady if it cannot load its model.
+    async def start(cls, kind, path, folder, environment, log, name, seconds):
+        """Start a process and wait until it can answer; NotReady if it cannot load its model in so many seconds.
 
         kind, path: "script" and a scoring script's path below AML_APP_ROOT, or "mlflow" and a model's folder.
         name: marks the process and all that it starts, see `processes`.
@@ -60,9 +62,12 @@ class Instance:
             )  # fmt: skip
         made = cls(process, name)
         try:
-            await made._read()
-        except Gone:
+            await asyncio.wait_for(made._read(), seconds)
+        except (Gone, TimeoutError) as error:
             await made.stop()
+            if isinstance(error, TimeoutError):
+                with open(log, "a", encoding="utf-8") as output:
+                    output.write(f"Not ready after {seconds:g} seconds: the readiness probe failed.\n")
             raise NotReady from None
         except BaseException:
             await asyncio.shield(made.stop())
@@ -72,6 +77,11 @@ class Instance:
     @property
     def alive(self):
         return self.process.returncode is None
+
+    @property
+    def seconds(self):
+        """For how long the process has been at work on one call."""
+        return time.monotonic() - self._since if self._since else 0
 
     def ask(self, method, path, query, headers, body):
         """Ask, after those who came before. What is returned is awaited: an `Answer`; `Gone` if the process ends.
@@ -91,6 +101,7 @@ class Instance:
     async def _ask(self, method, path, query, headers, body):
         described = {"method": method, "path": path, "query": query, "headers": headers}
         async with self._turn:
+            self._since = time.monotonic()
             text = json.dumps(described).encode()
             try:
                 self.process.stdin.write(HEAD.pack(len(text), len(body)) + text + body)
@@ -98,6 +109,7 @@ class Instance:
             except (ConnectionError, RuntimeError):
                 raise Gone from None
             described, content = await self._read()
+            self._since = None
         return Answer(described["status"], described["headers"], content)
 
     async def _read(self):

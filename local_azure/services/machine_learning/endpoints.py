@@ -193,8 +193,6 @@ async def remove(request):
     found = arm.find(state, f"{workspace}/onlineEndpoints/{request.path_params['endpoint']}")
     if not found:
         return Response(None, 204)
-    for deployment in arm.children(state, f"{found['id']}/deployments"):
-        check_idle(deployment)
     arm.delete(state, found["id"])
     state.store.delete(KEYS, found["id"].lower())
     state.store.delete(NAMES, found["name"].lower())

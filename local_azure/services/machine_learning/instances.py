@@ -7,6 +7,7 @@ and conda files are not built: a script runs with the Python of this course, and
 import asyncio
 import os
 import platform
+import re
 import shutil
 import sys
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Fleet:
     revision: str = ""
     instances: list = field(default_factory=list)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    task: asyncio.Task | None = None  # that makes a new version ready
 
     def free(self):
         """The living instance with the fewest calls; None if none lives."""
@@ -76,10 +78,34 @@ async def ready(state, deployment):
         if not chosen:
             revision = state.store.get(KIND, deployment["id"].lower())["revision"]
             await run_in_threadpool(serving.clear, _mark(deployment["id"], revision))
+            if not (_folder(state, deployment["id"]) / revision).is_dir():
+                await run_in_threadpool(_prepare, state, deployment, revision, *_sources(state, deployment))
             found.instances = await _start(state, deployment, revision)
             found.revision = revision
             chosen = found.free()
     return chosen
+
+
+async def end_stuck(state, deployment):
+    """End the instances that have been at work on one call for longer than their liveness probe bears."""
+    limit = probe_seconds(deployment["properties"]["livenessProbe"])
+    stuck = [one for one in fleet(state, deployment["id"]).instances if one.seconds > limit]
+    if stuck:
+        await asyncio.gather(*(one.stop() for one in stuck))
+
+
+def probe_seconds(probe):
+    """How long a probe may fail before the container is given up."""
+    return seconds(probe["initialDelay"]) + probe["failureThreshold"] * seconds(probe["period"])
+
+
+def seconds(text):
+    """An ISO 8601 duration such as PT5S or PT0.5S in seconds; ValueError if it is none."""
+    found = re.fullmatch(r"PT(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6}(?:\.\d{1,6})?)S)?", str(text))
+    if not found or not any(found.groups()):
+        raise ValueError(f"{text!r} is not a duration such as PT5S")
+    hours, minutes, rest = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + rest
 
 
 async def forget(state, path):
@@ -89,6 +115,9 @@ async def forget(state, path):
         if key == prefix or key.startswith(prefix + "/"):
             state.store.delete(KIND, key)
             found = fleet(state, key)
+            if found.task and not found.task.done():
+                found.task.cancel()
+                await asyncio.wait([found.task])
             await asyncio.gather(*(one.stop() for one in found.instances))
             state.ml_fleets.pop(key)
             await run_in_threadpool(shutil.rmtree, _folder(state, key), ignore_errors=True)
@@ -176,14 +205,20 @@ async def _start(state, deployment, revision):
     place, asked = _folder(state, deployment["id"]) / revision, deployment["properties"]
     environment = await run_in_threadpool(_variables, state, deployment, place)
     script = (asked.get("codeConfiguration") or {}).get("scoringScript")
-    kind, path = ("script", script) if script else ("mlflow", next(Path(environment["AZUREML_MODEL_DIR"]).iterdir()))
+    kind, path = ("script", script) if script else ("mlflow", _mlflow_folder(environment))
     count = min(deployment["sku"]["capacity"], MOST)
     if deployment["sku"]["capacity"] > MOST:
         text = f"{deployment['sku']['capacity']} instances were asked for; {MOST} run on this machine.\n"
         commands.write(place / LOG, text)
     begun = [
         serving.Instance.start(
-            kind, path, place / "azureml-app", environment, place / LOG, _mark(deployment["id"], revision)
+            kind,
+            path,
+            place / "azureml-app",
+            environment,
+            place / LOG,
+            _mark(deployment["id"], revision),
+            probe_seconds(asked["readinessProbe"]),
         )
         for _ in range(count)
     ]
@@ -193,6 +228,11 @@ async def _start(state, deployment, revision):
         await asyncio.gather(*(one.stop() for one in results if not isinstance(one, BaseException)))
         raise failed[0]
     return results
+
+
+def _mlflow_folder(environment):
+    (found,) = Path(environment["AZUREML_MODEL_DIR"]).iterdir()
+    return found
 
 
 def _variables(state, deployment, place):

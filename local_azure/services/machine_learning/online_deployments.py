@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import re
 import uuid
 from math import ceil
+from pathlib import PurePosixPath
 
 from starlette.responses import JSONResponse, Response
 
@@ -34,7 +34,7 @@ CRASHED = (
     "User container has crashed or terminated. Please see troubleshooting guide, available here: "
     "https://aka.ms/oe-tsg#error-resourcenotready"
 )
-STOPPED = "The local Azure was stopped while the deployment was made. Create it again."
+STOPPED = "The deployment was deleted, or the local Azure was stopped, before it was ready. Create it again."
 COLLECTION = f"{endpoints.ONE}/deployments"
 ONE = f"{COLLECTION}/{{deployment}}"
 
@@ -50,13 +50,34 @@ def get(request):
 # What is asked for
 
 
-def seconds(text, name):
-    """An ISO 8601 duration such as PT5S or PT0.5S in seconds; 400 if it is none."""
-    found = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", str(text))
-    if not found or not any(found.groups()):
-        raise arm.user_error(f"{name} must be a duration such as PT5S; it is {text!r}.", target=name)
-    hours, minutes, rest = (float(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + rest
+def _seconds(text, name):
+    """A duration in seconds; 400 if it is none."""
+    try:
+        return instances.seconds(text)
+    except ValueError as error:
+        raise arm.user_error(f"{name}: {error}.", target=name) from None
+
+
+def _probe(given, name):
+    """The settings of a probe, those that were not sent at their defaults."""
+    asked = arm.expect(given, name, dict, {})
+    probe = PROBE | {key: value for key, value in asked.items() if value is not None}
+    for key in ("initialDelay", "period", "timeout"):
+        _seconds(probe[key], f"{name}.{key}")
+    for key in ("failureThreshold", "successThreshold"):
+        if arm.expect(probe, key, int) < 1:
+            raise arm.user_error(f"{name}.{key} must be 1 or more.", target=name)
+    return probe
+
+
+def _variables(given):
+    """The environment variables, which are text that a process can be given."""
+    found = arm.expect(given, "environmentVariables", dict, {})
+    for name, value in found.items():
+        if not name or "=" in name or not isinstance(value, str) or "\0" in name + value:
+            message = f"The environment variable {name!r} must have a name without = and a text as its value."
+            raise arm.user_error(message, target="environmentVariables")
+    return found
 
 
 def _request_settings(given):
@@ -66,10 +87,10 @@ def _request_settings(given):
         "maxConcurrentRequestsPerInstance": arm.expect(asked, "maxConcurrentRequestsPerInstance", int, 1),
         "maxQueueWait": asked.get("maxQueueWait") or "PT0.5S",
     }
-    if not 0 < seconds(settings["requestTimeout"], "requestTimeout") <= MOST_SECONDS:
+    if not 0 < _seconds(settings["requestTimeout"], "requestTimeout") <= MOST_SECONDS:
         message = f"requestTimeout must be more than 0 and at most {MOST_SECONDS} seconds."
         raise arm.user_error(message, target="requestTimeout")
-    seconds(settings["maxQueueWait"], "maxQueueWait")
+    _seconds(settings["maxQueueWait"], "maxQueueWait")
     if settings["maxConcurrentRequestsPerInstance"] < 1:
         message = "maxConcurrentRequestsPerInstance must be 1 or more."
         raise arm.user_error(message, target="maxConcurrentRequestsPerInstance")
@@ -110,8 +131,10 @@ def _served(state, given):
     found = arm.get(state, commands.plain_id(model))["properties"] if model else None
     if code:
         arm.get(state, commands.plain_id(arm.expect(code, "codeId", str, "")))
-        if not arm.expect(code, "scoringScript", str):
-            raise arm.user_error("codeConfiguration needs a scoringScript.", inner="MissingField")
+        script = PurePosixPath(arm.expect(code, "scoringScript", str, ""))
+        if not script.name or script.is_absolute() or ".." in script.parts:
+            message = "codeConfiguration needs a scoringScript: the path of a file in its folder."
+            raise arm.user_error(message, inner="MissingField", target="scoringScript")
         if not given.get("environmentId"):
             message = "A deployment with a scoring script needs an environment."
             raise arm.user_error(message, inner="MissingField", target="environmentId")
@@ -142,13 +165,13 @@ def _deployment(state, body, given):
         "modelMountPath": arm.expect(given, "modelMountPath", str),
         "codeConfiguration": code,
         "environmentId": arm.expect(given, "environmentId", str),
-        "environmentVariables": arm.expect(given, "environmentVariables", dict, {}),
+        "environmentVariables": _variables(given),
         "appInsightsEnabled": arm.expect(given, "appInsightsEnabled", bool, False),
         "instanceType": size,
         "scaleSettings": _scale(given),
         "requestSettings": _request_settings(given),
-        "livenessProbe": PROBE | (arm.expect(given, "livenessProbe", dict) or {}),
-        "readinessProbe": PROBE | (arm.expect(given, "readinessProbe", dict) or {}),
+        "livenessProbe": _probe(given, "livenessProbe"),
+        "readinessProbe": _probe(given, "readinessProbe"),
         "egressPublicNetworkAccess": arm.expect(given, "egressPublicNetworkAccess", str, "Enabled"),
         "dataCollector": arm.expect(given, "dataCollector", dict),
     }
@@ -221,7 +244,8 @@ def _begin(request, path, made, before):
     operation, revision = arm.start_operation(state, resource["id"]), uuid.uuid4().hex[:12]
     record = {"revision": revision, "operation": operation}
     state.store.put(instances.KIND, resource["id"].lower(), record)
-    state.background(_provision(state, resource, revision, operation))
+    task = state.background(_provision(state, resource, revision, operation))
+    instances.fleet(state, path).task = task
     return arm.accepted(request, operation, resource, 200 if before else 201)
 
 
@@ -271,7 +295,6 @@ async def remove(request):
     found = arm.find(state, f"{endpoint['id']}/deployments/{request.path_params['deployment']}")
     if not found:
         return Response(None, 204)
-    endpoints.check_idle(found)
     for rule in ("traffic", "mirrorTraffic"):
         if share := endpoint["properties"][rule].get(found["name"]):
             message = (

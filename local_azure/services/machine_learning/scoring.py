@@ -11,7 +11,7 @@ from starlette.routing import Host, Route, Router
 
 from ...engines import serving
 from ...errors import AzureError
-from . import arm, endpoints, instances, online_deployments
+from . import arm, endpoints, instances
 
 CHOICE = "azureml-model-deployment"  # the header that names a deployment, in requests and in answers
 MOST_BYTES = 64 * 2**20  # of a request
@@ -75,12 +75,13 @@ async def _forward(state, deployment, asked):
     chosen = {CHOICE: deployment["name"], **ENGINE}
     most = 2 * settings["maxConcurrentRequestsPerInstance"] * deployment["sku"]["capacity"]
     if instances.fleet(state, path).busy >= most:
+        await instances.end_stuck(state, deployment)
         message = f"Too many pending requests: {deployment['name']} takes {most} at a time."
         return PlainTextResponse(message, 429, chosen)
     began = time.perf_counter()
     try:
         instance = await instances.ready(state, deployment)
-        limit = online_deployments.seconds(settings["requestTimeout"], "requestTimeout")
+        limit = instances.seconds(settings["requestTimeout"])
         answer = await asyncio.wait_for(instance.ask(*asked), limit)
     except TimeoutError:
         return PlainTextResponse("upstream request timeout", 408, chosen)
