@@ -735,3 +735,45 @@ def test_ids_of_requests_come_back_as_from_the_inference_server(endpoint, refere
         known = set(sent.values()) | {None}
         mine, other = ours.headers.get(name), theirs.headers.get(name)
         assert mine == other or not {mine, other} & known, name
+
+
+# From files, as in the examples of Azure's documentation
+
+
+def test_yaml_files_with_model_and_environment_in_place(workspace, project):
+    from azure.ai.ml import load_online_deployment, load_online_endpoint
+
+    (project / "conda.yaml").write_text("name: scoring\ndependencies:\n- python=3.11\n")
+    (project / "endpoint.yml").write_text("name: from-files\nauth_mode: key\ntags:\n  client: tern\n")
+    (project / "blue.yml").write_text(
+        """
+name: blue
+endpoint_name: from-files
+model:
+  path: weights.json
+code_configuration:
+  code: src
+  scoring_script: score.py
+environment:
+  conda_file: conda.yaml
+  image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest
+instance_type: Standard_DS3_v2
+instance_count: 1
+request_settings:
+  request_timeout_ms: 3000
+"""
+    )
+    endpoints, deployments = workspace.ml.online_endpoints, workspace.ml.online_deployments
+    endpoints.begin_create_or_update(load_online_endpoint(project / "endpoint.yml")).result()
+    made = deployments.begin_create_or_update(load_online_deployment(project / "blue.yml")).result()
+    assert (made.provisioning_state, made.request_settings.request_timeout_ms) == ("Succeeded", 3000)
+    said = endpoints.invoke("from-files", request_file=str(project / "request.json"), deployment_name="blue")
+    assert json.loads(said)["results"] == [3, 6]
+    endpoints.begin_delete("from-files").result()
+
+
+def test_tags_that_are_no_texts_and_unknown_identities_are_refused(workspace):
+    for body in ({"tags": {"a": 1}}, {"identity": {"type": "Mine"}}, {"tags": "a"}, {"properties": 3}):
+        given = {"location": "local", "properties": {"authMode": "Key"}, **body}
+        assert workspace.http("PUT", "/onlineEndpoints/odd-one", given).status_code == 400, body
+    assert workspace.http("GET", "/onlineEndpoints/odd-one").status_code == 404

@@ -15,6 +15,7 @@ NAMES = "ml-endpoint-name"  # key: an endpoint's name in lower case; value: its 
 DOMAIN = f"{arm.REGION}.inference.ml.azure.com"
 NAME = r"[a-zA-Z](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 AUTH_MODES = {"key": "Key", "amltoken": "AMLToken", "aadtoken": "AADToken"}
+IDENTITIES = ("systemassigned", "userassigned", "systemassigned,userassigned", "none")
 MOST_ENDPOINTS = 100  # of a subscription
 MOST_MIRRORED = 50  # per cent
 COLLECTION = f"{arm.WORKSPACE}/onlineEndpoints"
@@ -160,7 +161,7 @@ def _endpoint(state, path, body, given):
     properties = {
         "authMode": mode,
         "description": arm.expect(given, "description", str),
-        "properties": arm.expect(given, "properties", dict, {}) | {"azureml.onlineendpointid": path.lower()},
+        "properties": texts(given, "properties") | {"azureml.onlineendpointid": path.lower()},
         "traffic": live,
         "mirrorTraffic": mirror,
         "publicNetworkAccess": arm.expect(given, "publicNetworkAccess", str, "Enabled"),
@@ -169,21 +170,42 @@ def _endpoint(state, path, body, given):
         "swaggerUri": f"https://{host}/swagger.json",
         "provisioningState": "Succeeded",
     }
-    who = {"principalId": identity.PRINCIPAL, "tenantId": identity.TENANT}
     return {
         "location": arm.expect(body, "location", str, arm.REGION),
-        "tags": arm.expect(body, "tags", dict, {}),
+        "tags": texts(body, "tags"),
         "kind": "Managed",
-        "identity": {"type": "SystemAssigned"} | arm.expect(body, "identity", dict, {}) | who,
+        "identity": _identity(body),
         "properties": properties,
     }
+
+
+def texts(given, name, default=None):
+    """An object of texts that was sent, such as tags; 400 if there is something else in it."""
+    found = arm.expect(given, name, dict, default or {})
+    for key, value in found.items():
+        if value is not None and not isinstance(value, str):
+            raise arm.user_error(f"{name} must hold texts; {key!r} is {value!r:.80}.", target=name)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _identity(body):
+    """The identity of an endpoint: its own, or ones that exist already and are named."""
+    asked = arm.expect(body, "identity", dict, {})
+    kind = arm.expect(asked, "type", str, "SystemAssigned")
+    if kind.replace(" ", "").lower() not in IDENTITIES:
+        raise arm.user_error(f"The type of an identity must be one of {', '.join(IDENTITIES)}; it is {kind!r}.")
+    made = {"type": kind, "principalId": identity.PRINCIPAL, "tenantId": identity.TENANT}
+    if users := arm.expect(asked, "userAssignedIdentities", dict, {}):
+        clients = {"clientId": identity.PRINCIPAL, "principalId": identity.PRINCIPAL}
+        made["userAssignedIdentities"] = {user: clients for user in users}
+    return made
 
 
 async def change(request):
     """PATCH: tags and identity."""
     before, body = get(request), await arm.body_of(request)
-    new = {"tags": arm.expect(body, "tags", dict, before["tags"])}
-    new["identity"] = before["identity"] | arm.expect(body, "identity", dict, {})
+    new = {"tags": texts(body, "tags", before["tags"])}
+    new["identity"] = _identity(body) if body.get("identity") else before["identity"]
     return arm.done(request, arm.put(request.app.state, before["id"], before | new), 202)
 
 

@@ -132,7 +132,7 @@ def _served(state, given):
     if code:
         arm.get(state, commands.plain_id(arm.expect(code, "codeId", str, "")))
         script = PurePosixPath(arm.expect(code, "scoringScript", str, ""))
-        if not script.name or script.is_absolute() or ".." in script.parts:
+        if not script.name or script.is_absolute() or ".." in script.parts or "\0" in str(script):
             message = "codeConfiguration needs a scoringScript: the path of a file in its folder."
             raise arm.user_error(message, inner="MissingField", target="scoringScript")
         if not given.get("environmentId"):
@@ -160,7 +160,7 @@ def _deployment(state, body, given):
     properties = {
         "endpointComputeType": "Managed",
         "description": arm.expect(given, "description", str),
-        "properties": arm.expect(given, "properties", dict, {}),
+        "properties": endpoints.texts(given, "properties"),
         "model": model,
         "modelMountPath": arm.expect(given, "modelMountPath", str),
         "codeConfiguration": code,
@@ -177,7 +177,7 @@ def _deployment(state, body, given):
     }
     return {
         "location": arm.expect(body, "location", str, arm.REGION),
-        "tags": arm.expect(body, "tags", dict, {}),
+        "tags": endpoints.texts(body, "tags"),
         "kind": "Managed",
         "sku": {"name": "Default", "capacity": capacity},
         "properties": properties,
@@ -282,7 +282,7 @@ async def change(request):
     """PATCH: tags, and how many instances there are."""
     state, before, body = request.app.state, get(request), await arm.body_of(request)
     endpoints.check_idle(before)
-    made = before | {"tags": arm.expect(body, "tags", dict, before["tags"])}
+    made = before | {"tags": endpoints.texts(body, "tags", before["tags"])}
     if not body.get("sku"):
         return arm.done(request, arm.put(state, before["id"], made), 200)
     made["sku"] = {"name": "Default", "capacity": _capacity(body)}
