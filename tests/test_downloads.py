@@ -132,7 +132,7 @@ def test_text_can_be_copied_and_nothing_is_folded_or_hidden():
     assert flat(page_of_site(stem).select_one("article p:not(.facts p)").get_text())[:80] in printed
     for reason in question.select(".reason p:not(.verdict)"):
         assert flat(reason.get_text())[:40] in printed, "the reason of an option is not on paper"
-    assert "I have read this page" not in printed and flat("Report a mistake") not in printed
+    assert "I have read this chapter" not in printed and flat("Report a mistake") not in printed
 
 
 def flat(text: str) -> str:

@@ -47,6 +47,8 @@ def places_on(app, pagename) -> str:
     sections = title[1].deepcopy()
     for item in list(sections.findall(addnodes.toctree)):
         item.parent.remove(item)
+    for place in sections.findall(nodes.reference):
+        place["refuri"] = place["anchorname"]
     return app.builder.render_partial(sections)["fragment"]
 
 
