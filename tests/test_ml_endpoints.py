@@ -415,6 +415,21 @@ def test_a_new_version_replaces_the_old_one_while_that_serves(workspace, endpoin
     assert not (workspace.home / "endpoints" / "tern-delays" / name).exists()
 
 
+def test_a_new_version_that_fails_leaves_the_old_one_serving(workspace, endpoint, project):
+    from azure.core.exceptions import HttpResponseError
+
+    name = "careful"
+    workspace.ml.online_deployments.begin_create_or_update(deployment(project, "tern-delays", name)).result()
+    broken = deployment(project, "tern-delays", name, environment_variables={"BROKEN": "weights"})
+    with pytest.raises(HttpResponseError, match="User container has crashed"):
+        workspace.ml.online_deployments.begin_create_or_update(broken).result()
+    assert workspace.ml.online_deployments.get(name, "tern-delays").provisioning_state == "Failed"
+    assert "no such model: weights" in logs(workspace, name)
+    assert call(endpoint, {"data": [1]}, name).json() == {"colour": name, "results": [3]}
+    workspace.ml.online_deployments.begin_delete(name, "tern-delays").result()
+    assert call(endpoint, {"data": [1]}, name).status_code == 404
+
+
 def test_a_killed_server_leaves_no_process_and_its_deployments_answer_again(workspace, endpoint):
     set_traffic(workspace, blue=100)
     assert call(endpoint, {"data": [1]}, "blue").status_code == 200

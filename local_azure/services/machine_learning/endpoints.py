@@ -78,7 +78,7 @@ def _known(state, path, shares, name):
                 f"not exist. Create the deployment before it is given traffic."
             )
             raise arm.user_error(message, target=name)
-        if there["properties"]["provisioningState"] in ("Creating", "Failed"):
+        if not instances.can_answer(state, there):
             message = (
                 f"The deployment {deployment} is in the state {there['properties']['provisioningState']} and cannot "
                 f"take traffic."

@@ -54,8 +54,14 @@ def fleet(state, path):
     return state.ml_fleets.setdefault(path.lower(), Fleet())
 
 
+def can_answer(state, deployment):
+    """Is there a version to ask: the one that is asked for, or an older one where that one has failed?"""
+    ready_or_replaced = deployment["properties"]["provisioningState"] in ("Succeeded", "Updating")
+    return ready_or_replaced or fleet(state, deployment["id"]).free() is not None
+
+
 async def deploy(state, deployment, revision):
-    """Start a new version of a deployment; the old one serves until the new one is ready. `serving.NotReady` if not."""
+    """Start a new version of a deployment. `serving.NotReady` if it cannot be; the old one then goes on serving."""
     found = fleet(state, deployment["id"])
     async with found.changing:
         old = found.instances
@@ -77,7 +83,7 @@ async def ready(state, deployment):
         chosen = found.free()
         if not chosen:
             revision = state.store.get(KIND, deployment["id"].lower())["revision"]
-            await run_in_threadpool(serving.clear, _mark(deployment["id"], revision))
+            await run_in_threadpool(_clear, deployment["id"], revision)
             if not (_folder(state, deployment["id"]) / revision).is_dir():
                 await run_in_threadpool(_prepare, state, deployment, revision, *_sources(state, deployment))
             found.instances = await _start(state, deployment, revision)
@@ -195,9 +201,15 @@ def log_of(state, path):
 # Processes
 
 
-def _mark(path, revision):
-    """By which the processes of a version are found. Its instances are stopped together."""
-    return f"{path.lower()}#{revision}"
+def _mark(path, revision, number):
+    """By which the processes of an instance are found."""
+    return f"{path.lower()}#{revision}.{number}"
+
+
+def _clear(path, revision):
+    """End what an earlier server may have left."""
+    for number in range(MOST):
+        serving.clear(_mark(path, revision, number))
 
 
 async def _start(state, deployment, revision):
@@ -217,10 +229,10 @@ async def _start(state, deployment, revision):
             place / "azureml-app",
             environment,
             place / LOG,
-            _mark(deployment["id"], revision),
+            _mark(deployment["id"], revision, number),
             probe_seconds(asked["readinessProbe"]),
         )
-        for _ in range(count)
+        for number in range(count)
     ]
     results = await asyncio.gather(*begun, return_exceptions=True)
     failed = [one for one in results if isinstance(one, BaseException)]

@@ -56,7 +56,7 @@ def _choose(state, endpoint, named):
             return None
         (chosen,) = random.choices(list(shares), list(shares.values()))
         found = arm.find(state, f"{endpoint['id']}/deployments/{chosen}")
-    return found if found and found["properties"]["provisioningState"] in ("Succeeded", "Updating") else None
+    return found if found and instances.can_answer(state, found) else None
 
 
 async def _body(request):
@@ -101,7 +101,7 @@ def _mirror(state, endpoint, asked):
     """Send a share of the requests to another deployment as well, whose answers nobody sees."""
     for name, share in endpoint["properties"]["mirrorTraffic"].items():
         deployment = arm.find(state, f"{endpoint['id']}/deployments/{name}")
-        if deployment and random.random() * 100 < share:
+        if deployment and instances.can_answer(state, deployment) and random.random() * 100 < share:
             state.background(_forward_quietly(state, deployment, asked))
 
 
