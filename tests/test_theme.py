@@ -10,11 +10,11 @@ import nbformat
 import pytest
 import yaml
 from axe import run_axe
-from browser import PHONE, SETTINGS
-from browser import visitor as open_site
+from browser import PHONE, SETTINGS, Visitor
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from run_notebooks import ROOT, environment
+from site_server import serve
 
 pytestmark = pytest.mark.site
 
@@ -115,26 +115,27 @@ def practice(specimen):
 
 
 @pytest.fixture(scope="module")
-def visitor(specimen):
-    with open_site(specimen) as opened:
-        yield opened
+def opened(visitor, specimen):
+    """Opens pages of the specimen, in the browser in which the book's own pages are opened."""
+    with serve(specimen) as site:
+        yield Visitor(visitor.browser, site)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("name", ["book/01-specimen", "notebooks/01-specimen"])
-def test_axe_finds_nothing(visitor, name, setting):
-    visit = visitor.open(name, **SETTINGS[setting])
+def test_axe_finds_nothing(opened, name, setting):
+    visit = opened.open(name, **SETTINGS[setting])
     visit.page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
     violations, _ = run_axe(visit.page)
     assert not violations, "\n".join(violations)
-    assert visitor.close() == []
+    assert opened.close() == []
 
 
 @pytest.mark.parametrize("name", ["book/01-specimen", "notebooks/01-specimen"])
-def test_nothing_is_wider_than_a_phone(visitor, name):
-    visit = visitor.open(name, **{**PHONE, "viewport": {"width": 320, "height": 700}})
+def test_nothing_is_wider_than_a_phone(opened, name):
+    visit = opened.open(name, **{**PHONE, "viewport": {"width": 320, "height": 700}})
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 320
-    visitor.close()
+    opened.close()
 
 
 def test_formulas_are_made_at_build_time(page):

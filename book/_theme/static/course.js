@@ -67,9 +67,8 @@ function setUpCopy() {
 // What scrolls sideways can be reached and scrolled with the keyboard, and only then; its edge fades while there is more.
 function setUpScrolling() {
   const name = (box) => box.matches("pre") ? "Code or output" : box.querySelector("table") ? "Table" : "Picture"
-  const fade = (box) => box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1)
-  const check = (box) => {
-    const scrolls = box.scrollWidth > box.clientWidth + 1
+  const more = (box) => box.scrollLeft + box.clientWidth < box.scrollWidth - 1
+  const mark = ([box, scrolls, more]) => {
     if (scrolls) {
       box.tabIndex = 0
       box.setAttribute("role", "group")
@@ -77,12 +76,14 @@ function setUpScrolling() {
     } else {
       for (const attribute of ["tabindex", "role", "aria-label"]) box.removeAttribute(attribute)
     }
-    fade(box)
+    box.classList.toggle("more", more)
   }
-  const watch = new ResizeObserver((entries) => entries.forEach((entry) => check(entry.target)))
+  // First all is measured, then all is changed: taking turns would make the browser lay out a long page again and again.
+  const watch = new ResizeObserver((entries) =>
+    entries.map(({ target: box }) => [box, box.scrollWidth > box.clientWidth + 1, more(box)]).forEach(mark))
   for (const box of all("article pre, .pst-scrollable-table-container, .cell_output .text_html, .cell_output .picture")) {
     watch.observe(box)
-    box.addEventListener("scroll", () => fade(box), { passive: true })
+    box.addEventListener("scroll", () => box.classList.toggle("more", more(box)), { passive: true })
   }
 }
 
