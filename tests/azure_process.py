@@ -31,7 +31,7 @@ def azure(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def workspace(azure):
+def workspace_id(azure):
     """The ARM id of the workspace that is there from the beginning."""
     names = [os.environ[name] for name in ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAME")]
     provider = "providers/Microsoft.MachineLearningServices"

@@ -49,9 +49,9 @@ def client(azure):
     return ml_client(os.environ["AZUREML_WORKSPACE_NAME"])
 
 
-def ml_client(workspace):
+def ml_client(name):
     return MLClient(
-        DefaultAzureCredential(), os.environ["AZURE_SUBSCRIPTION_ID"], os.environ["AZURE_RESOURCE_GROUP"], workspace
+        DefaultAzureCredential(), os.environ["AZURE_SUBSCRIPTION_ID"], os.environ["AZURE_RESOURCE_GROUP"], name
     )
 
 
@@ -103,8 +103,8 @@ def test_another_workspace_is_not_there_until_it_is_created(client):
         client.workspaces.get("depot")
 
 
-def test_resource_groups(client, arm, workspace, tmp_path):
-    subscription = workspace.split("/resourceGroups/")[0]
+def test_resource_groups(client, arm, workspace_id, tmp_path):
+    subscription = workspace_id.split("/resourceGroups/")[0]
     other = MLClient(DefaultAzureCredential(), os.environ["AZURE_SUBSCRIPTION_ID"], "north")
     for call in (lambda: list(other.workspaces.list()), lambda: other.workspaces.begin_create(Workspace(name="yard"))):
         with pytest.raises(ResourceNotFoundError) as missing:
@@ -174,10 +174,10 @@ def test_clusters_that_cannot_be(client, compute, says):
         client.compute.get(compute.name)
 
 
-def test_sizes_and_quota(client, workspace, arm):
+def test_sizes_and_quota(client, workspace_id, arm):
     assert "Standard_DS3_v2" in [one.name for one in client.compute.list_sizes()]
     assert {one.name["value"]: one.limit for one in client.compute.list_usage()}["standardDSv2Family"] == 100
-    subscription = workspace.split("/resourceGroups/")[0]
+    subscription = workspace_id.split("/resourceGroups/")[0]
     listed = arm("GET", f"{subscription}/providers/Microsoft.MachineLearningServices/locations/local/usages").json()
     usage = {one["name"]["value"]: one["currentValue"] for one in listed["value"]}
     assert usage["standardDSv2Family"] == 8  # two nodes of four
@@ -197,9 +197,9 @@ def test_the_built_in_datastores(client):
         client.datastores.delete("workspaceblobstore")
 
 
-def test_a_datastore_of_one_s_own(client, workspace, arm, tmp_path):
+def test_a_datastore_of_one_s_own(client, workspace_id, arm, tmp_path):
     account = "terndepot"
-    group = workspace.split("/providers/")[0]
+    group = workspace_id.split("/providers/")[0]
     keys = arm("POST", f"{group}/providers/Microsoft.Storage/storageAccounts/{account}/listKeys", "2023-01-01").json()
     key = keys["keys"][0]["value"]
     with BlobServiceClient(f"https://{account}.blob.core.windows.net", key) as blobs:
@@ -611,11 +611,11 @@ def test_references_that_lead_nowhere(shelf, reference, status):
 # As others see it: plain HTTP
 
 
-def test_arm_answers_as_arm_does(arm, workspace):
-    resource = arm("GET", workspace).json()
-    assert resource["id"] == workspace and resource["type"] == "Microsoft.MachineLearningServices/workspaces"
+def test_arm_answers_as_arm_does(arm, workspace_id):
+    resource = arm("GET", workspace_id).json()
+    assert resource["id"] == workspace_id and resource["type"] == "Microsoft.MachineLearningServices/workspaces"
     assert set(resource["systemData"]) >= {"createdAt", "createdBy", "lastModifiedAt"}
-    assert arm("GET", workspace.lower()).json() == arm("GET", workspace.upper()).json() == resource
+    assert arm("GET", workspace_id.lower()).json() == arm("GET", workspace_id.upper()).json() == resource
 
 
 @pytest.mark.parametrize(
@@ -626,19 +626,19 @@ def test_arm_answers_as_arm_does(arm, workspace):
         ("new", "InvalidApiVersionParameter"),
     ],
 )
-def test_api_versions_that_are_refused(arm, workspace, version, code):
-    answer = arm("GET", workspace, version)
+def test_api_versions_that_are_refused(arm, workspace_id, version, code):
+    answer = arm("GET", workspace_id, version)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
 
 
 @pytest.mark.parametrize(
     "version", ["2022-05-01", "2023-04-01-preview", "2024-04-01", "2025-01-01-preview", "2025-12-01"]
 )
-def test_api_versions_that_are_taken(arm, workspace, version):
-    assert arm("GET", f"{workspace}/data", version).status_code == 200
+def test_api_versions_that_are_taken(arm, workspace_id, version):
+    assert arm("GET", f"{workspace_id}/data", version).status_code == 200
 
 
-def test_who_may(arm, workspace, azure):
+def test_who_may(arm, workspace_id, azure):
     wrong, _ = issue("https://storage.azure.com", load_secrets()["signing"])
     for headers, code in (
         ({}, "AuthenticationFailed"),
@@ -647,14 +647,14 @@ def test_who_may(arm, workspace, azure):
         ({"Authorization": "Bearer e30.e30.ü".encode()}, "InvalidAuthenticationToken"),
         ({"Authorization": f"Bearer {wrong}"}, "InvalidAuthenticationToken"),
     ):
-        answer = arm("GET", workspace, headers=headers)
+        answer = arm("GET", workspace_id, headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_what_azure_has_and_this_has_not_says_so(arm, workspace):
+def test_what_azure_has_and_this_has_not_says_so(arm, workspace_id):
     for path in ("/featuresets", "/marketplaceSubscriptions/x", "/nothing"):
-        answer = arm("GET", workspace + path)
+        answer = arm("GET", workspace_id + path)
         assert answer.status_code == 501 and "What runs locally" in answer.json()["error"]["message"]
 
 
@@ -677,14 +677,14 @@ def test_groups_of_operations_that_are_not_there_yet_say_so(client, group):
     assert refused.value.status_code == 501
 
 
-def test_lists_come_in_pages(arm, workspace, client, folder, name):
+def test_lists_come_in_pages(arm, workspace_id, client, folder, name):
     for _ in range(3):
         file_asset(client, name, folder)
-    first = arm("GET", f"{workspace}/data/{name}/versions?$top=2").json()
+    first = arm("GET", f"{workspace_id}/data/{name}/versions?$top=2").json()
     assert [one["name"] for one in first["value"]] == ["3", "2"]
     following = arm("GET", first["nextLink"].removeprefix("https://management.azure.com"), None).json()
     assert [one["name"] for one in following["value"]] == ["1"] and "nextLink" not in following
-    assert arm("GET", f"{workspace}/data/{name}/versions?$top=x").status_code == 400
+    assert arm("GET", f"{workspace_id}/data/{name}/versions?$top=x").status_code == 400
 
 
 ODD = [
@@ -707,9 +707,9 @@ ODD = [
     ["/data/odd", "/data/odd/versions/1", "/models/odd/versions/1", "/components/odd/versions/1",
      "/environments/odd/versions/1", "/codes/odd/versions/1", "/computes/odd", "/datastores/odd"],
 )  # fmt: skip
-def test_no_body_makes_it_fail(arm, workspace, path):
+def test_no_body_makes_it_fail(arm, workspace_id, path):
     for body in ODD:
-        answer = arm("PUT", workspace + path, data=body)
+        answer = arm("PUT", workspace_id + path, data=body)
         assert answer.status_code in (200, 201, 400, 404, 409, 501), (body[:100], answer.text)
         if answer.status_code >= 400:
             assert answer.json()["error"]["code"] and answer.json()["error"]["message"]

@@ -74,12 +74,12 @@ def client(tracking):
 
 
 @pytest.fixture(scope="module")
-def rest(azure, workspace):
+def rest(azure, workspace_id):
     """Plain HTTP to the tracking API: rest("POST", "runs/create", {…}) -> response."""
     token, _ = issue("https://management.azure.com", load_secrets()["signing"])
     session = requests.Session()
 
-    def call(method, path, body=None, version="v2.0", prefix="/api/2.0/mlflow/", headers=None, where=workspace):
+    def call(method, path, body=None, version="v2.0", prefix="/api/2.0/mlflow/", headers=None, where=workspace_id):
         sent = (
             {"params": body} if method == "GET" else {"json": body} if not isinstance(body, bytes) else {"data": body}
         )
@@ -95,8 +95,8 @@ def rest(azure, workspace):
 # Runs
 
 
-def test_the_address_is_the_one_that_the_plugin_expects(uri, workspace):
-    assert uri == f"azureml://local.api.azureml.ms/mlflow/v2.0{workspace}"
+def test_the_address_is_the_one_that_the_plugin_expects(uri, workspace_id):
+    assert uri == f"azureml://local.api.azureml.ms/mlflow/v2.0{workspace_id}"
 
 
 def test_a_run_keeps_what_it_logs(experiment):
@@ -470,9 +470,9 @@ def test_artifacts_lie_where_jobs_have_theirs(experiment, azure):
 
 
 @pytest.mark.parametrize("path", ["../outside.txt", "a/../../outside.txt", "a/./b", "nul\x00", "back\\slash", ""])
-def test_an_artifact_cannot_leave_its_run(experiment, client, workspace, azure, arm, path):
+def test_an_artifact_cannot_leave_its_run(experiment, client, workspace_id, azure, arm, path):
     run = client.create_run(experiment).info.run_id
-    address = f"{HOST}/history/v1.0{workspace}/experiments/{experiment}/runs/{run}/artifacts"
+    address = f"{HOST}/history/v1.0{workspace_id}/experiments/{experiment}/runs/{run}/artifacts"
     token, _ = issue("https://management.azure.com", load_secrets()["signing"])
     headers = {"Authorization": f"Bearer {token}"}
     given = {"headers": headers, "timeout": 20}
@@ -732,14 +732,14 @@ def test_both_versions_of_the_address_answer(rest):
         assert rest("GET", "experiments/get", {"experiment_id": "0"}, version=version).status_code == 200
 
 
-def test_a_token_and_a_workspace_are_needed(rest, workspace):
+def test_a_token_and_a_workspace_are_needed(rest, workspace_id):
     none = rest("GET", "experiments/get", {"experiment_id": "0"}, headers={})
     assert (none.status_code, none.json()["error_code"]) == (401, "UNAUTHENTICATED")
     wrong = rest("GET", "experiments/get", {"experiment_id": "0"}, headers={"Authorization": "Bearer a.b.c"})
     assert wrong.status_code == 401
-    elsewhere = rest("GET", "experiments/get", {"experiment_id": "0"}, where=f"{workspace}x")
+    elsewhere = rest("GET", "experiments/get", {"experiment_id": "0"}, where=f"{workspace_id}x")
     assert (elsewhere.status_code, elsewhere.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
-    lower = rest("GET", "experiments/get", {"experiment_id": "0"}, where=workspace.lower())
+    lower = rest("GET", "experiments/get", {"experiment_id": "0"}, where=workspace_id.lower())
     assert lower.status_code == 200
 
 

@@ -102,10 +102,10 @@ is part of the job; the tables below are what that work leaves behind.
 ## How to read it
 
 Each table has five columns. *The article says* is the article's own word, in quotation marks; where the article is
-silent, the cell says so, with the former name if there was one. *Today* is the name to use now, what to know about it,
-and its Python package. *State* is one of the words below, with its date. *Use instead* says where to go from there.
-*Source* says who told us. Press the heading of a column to sort by it, and press again to turn the order round; by *State*, rows with the
-same word follow their dates.
+silent, the cell says so, with the former name if there was one. *Today* is the name to use now, what to know about
+it, and its Python package. *State* is one of the words below, with its date. *Use instead* says where to go from
+there. *Source* says who told us. Press the heading of a column to sort by it, and press again to turn the order
+round; by *State*, rows with the same word follow their dates.
 
 The words for a state:
 

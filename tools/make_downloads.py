@@ -16,7 +16,6 @@ import zipfile
 from pathlib import Path
 
 import chromium
-import pikepdf
 from bs4 import BeautifulSoup
 from build_book import BUILD, HTML, STAMP
 from build_book import state as state_of_book
@@ -97,6 +96,8 @@ def name_outline(pdf) -> None:
 
 def unwrap_figures(pdf) -> None:
     """A picture and its caption come as a figure around a figure, the outer one without words: make that a group."""
+    import pikepdf
+
     for thing in pdf.objects:
         if isinstance(thing, pikepdf.Dictionary) and thing.get("/S") == "/Figure" and "/Alt" not in thing:
             thing.S = pikepdf.Name.Div
@@ -104,6 +105,8 @@ def unwrap_figures(pdf) -> None:
 
 def make_pdf(target: Path) -> None:
     """Print PAGE twice, since the contents can name pages only when these are known, and compress the second."""
+    import pikepdf  # here, so that the module can be imported without tests/requirements.txt
+
     with tempfile.TemporaryDirectory() as folder:
         printed = Path(folder, "book.pdf")
         print_page(printed)
