@@ -14,7 +14,7 @@ class exercise(nodes.General, nodes.Element):
 
 
 class check(nodes.General, nodes.Element):
-    """The fold around the code of a cell tagged ``check``."""
+    """The fold around the code of a cell tagged ``check``; ``number`` is that of its exercise."""
 
 
 def fold_checks(app, doctree):
@@ -22,9 +22,20 @@ def fold_checks(app, doctree):
     for cell in doctree.findall(nodes.container):
         if "tag_check" in cell["classes"]:
             code = next(part for part in cell.children if "cell_input" in part.get("classes", ()))
-            fold = check()
+            fold = check(number=number_of(cell))
             code.replace_self(fold)
             fold += code
+
+
+def number_of(cell) -> str:
+    """The number of the exercise in whose section a cell stands."""
+    section = cell.parent
+    while section is not None:
+        found = isinstance(section, nodes.section) and HEADING.match(section[0].astext())
+        if found:
+            return found[1]
+        section = section.parent
+    return ""
 
 
 def add_boxes(app, doctree):
@@ -47,7 +58,7 @@ def visit_exercise(self, node):
 
 
 def visit_check(self, node):
-    self.body.append("<details><summary>The check, to run when you have an answer</summary>\n")
+    self.body.append(f"<details><summary>The check of exercise {node['number']}</summary>\n")
 
 
 def depart_check(self, node):

@@ -53,7 +53,7 @@ def visit_image(self, node):
 
     def with_size(*arguments, **attributes):
         if size:
-            attributes |= {"width": str(size[0]), "height": str(size[1])}
+            attributes |= {"width": str(size[0]), "height": str(size[1]), "style": f"--width: {size[0]}"}
         return emptytag(*arguments, **attributes)
 
     self.emptytag = with_size

@@ -66,7 +66,8 @@ function setUpCopy() {
 
 // What scrolls sideways can be reached and scrolled with the keyboard, and only then; its edge fades while there is more.
 function setUpScrolling() {
-  const name = (box) => box.matches("pre") ? "Code or output" : box.querySelector("table") ? "Table" : "Picture"
+  const own = (box) => box.querySelector("table") ? "Table" : box.querySelector("img") ? "Picture" : "Code"
+  const name = (box) => box.closest(".cell_input, .cell_output")?.getAttribute("aria-label") ?? own(box)
   const more = (box) => box.scrollLeft + box.clientWidth < box.scrollWidth - 1
   const mark = ([box, scrolls, more]) => {
     if (scrolls) {
