@@ -7,7 +7,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from browser import launched
 from bs4 import BeautifulSoup
 from build_book import HTML, entries
 from make_downloads import NAME, PAGE, PDF, ZIP, pack_site
@@ -164,20 +163,20 @@ def test_links_within_the_book_stay_in_the_pdf():
     assert not {address for address in inside if address.removeprefix("#") not in ids}
 
 
-def test_nothing_is_cut_off_at_the_edge_of_the_paper():
-    with launched() as browser:
-        page = browser.new_page(viewport={"width": 642, "height": 900})  # A4 without its margins, in CSS pixels
-        page.emulate_media(media="print")
-        page.goto(PAGE.as_uri())
-        cut_off = """() => [...document.querySelectorAll("article *")]
-            .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1)
-            .map((one) => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""
-        assert page.evaluate(cut_off) == []
-        scrolling = """() => [...document.querySelectorAll("article *")]
-            .filter((one) => one.scrollWidth > one.clientWidth + 1)
-            .filter((one) => !["visible", "clip"].includes(getComputedStyle(one).overflowX))
-            .map((one) => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""
-        assert page.evaluate(scrolling) == [], "what scrolls on a screen is lost on paper"
+def test_nothing_is_cut_off_at_the_edge_of_the_paper(visitor):
+    page = visitor.browser.new_page(viewport={"width": 642, "height": 900})  # A4 without its margins, in CSS pixels
+    page.emulate_media(media="print")
+    page.goto(PAGE.as_uri())
+    cut_off = """() => [...document.querySelectorAll("article *")]
+        .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1)
+        .map((one) => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""
+    assert page.evaluate(cut_off) == []
+    scrolling = """() => [...document.querySelectorAll("article *")]
+        .filter((one) => one.scrollWidth > one.clientWidth + 1)
+        .filter((one) => !["visible", "clip"].includes(getComputedStyle(one).overflowX))
+        .map((one) => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""
+    assert page.evaluate(scrolling) == [], "what scrolls on a screen is lost on paper"
+    page.close()
 
 
 @pytest.fixture(scope="module")
@@ -245,20 +244,20 @@ def test_the_same_site_gives_the_same_zip(tmp_path):
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "other.zip").read_bytes() == ZIP.read_bytes()
 
 
-def test_a_double_click_opens_it(unpacked):
-    with launched() as browser:
-        page = browser.new_page()
-        said, asked = [], []
-        page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((unpacked / "index.html").as_uri())
-        page.wait_for_url("**/book/index.html")
-        assert title(TOC["root"]) in page.locator("h1").inner_text()
-        page.locator(".chapters a[data-page]").first.click()
-        page.wait_for_url(f"**/{STEMS[1]}.html")
-        assert title(STEMS[1]) in page.locator("h1").inner_text()
-        background = page.evaluate("getComputedStyle(document.querySelector('.bar')).position")
-        assert background == "sticky", "the style sheet did not load"
-        assert said == []
-        assert all(address.startswith(("file:", "data:")) for address in asked)
+def test_a_double_click_opens_it(visitor, unpacked):
+    page = visitor.browser.new_page()
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((unpacked / "index.html").as_uri())
+    page.wait_for_url("**/book/index.html")
+    assert title(TOC["root"]) in page.locator("h1").inner_text()
+    page.locator(".chapters a[data-page]").first.click()
+    page.wait_for_url(f"**/{STEMS[1]}.html")
+    assert title(STEMS[1]) in page.locator("h1").inner_text()
+    background = page.evaluate("getComputedStyle(document.querySelector('.bar')).position")
+    assert background == "sticky", "the style sheet did not load"
+    assert said == []
+    assert all(address.startswith(("file:", "data:")) for address in asked)
+    page.close()
