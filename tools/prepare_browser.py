@@ -17,9 +17,10 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
-FONTS = {  # Debian's packages and what they install; the PDF needs the second for the emoji of chapter 1
-    "fonts-dejavu-core": Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
-    "fonts-noto-color-emoji": Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
+DEBIAN = {  # what a small Debian lacks, and the file by which one sees it
+    "fonts-dejavu-core": "usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",  # the screenshots
+    "fonts-noto-color-emoji": "usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",  # the PDF, for chapter 1
+    "libatomic1": "usr/lib/*/libatomic.so.1",  # Playwright's Node.js
 }
 
 
@@ -62,11 +63,11 @@ def has_chromium() -> bool:
 
 
 def install_chromium() -> None:
-    """Chromium and fonts from apt, where that is possible without asking for a password."""
+    """Chromium, fonts and a library from apt, where that is possible without asking for a password."""
     wanted = [] if has_chromium() else ["chromium"]
     debian = shutil.which("apt-get") is not None
     if debian:
-        wanted += [package for package, file in FONTS.items() if not file.is_file()]
+        wanted += [package for package, file in DEBIAN.items() if not any(Path("/").glob(file))]
     if not wanted:
         return
     if debian and os.geteuid() == 0:
