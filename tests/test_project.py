@@ -189,3 +189,9 @@ def test_devcontainers_follow_the_notebooks(tmp_path, monkeypatch):
         (opened,) = container["customizations"].pop("codespaces")["openFiles"]
         assert (ROOT / opened).is_file() and Path(opened).stem == path.parent.name
         assert container | {"name": default["name"]} == default
+
+
+def test_the_readme_says_how_far_the_book_has_come():
+    chapters = re.findall(r"file: book/\d\d-", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"{len(chapters)} of 30 chapters are here" in " ".join(readme.split())
