@@ -123,7 +123,6 @@ def for_script(outline) -> list[dict]:
     return [
         {
             "page": chapter.docname,
-            "title": chapter.title,
             "right": chapter.questions,
             "exercises": [
                 f"{notebook.docname}#{number}"

@@ -109,14 +109,14 @@ def other_pages(app):
     yield "404", {"title": "No such page"}, "404.html"
 
 
-def clean_title(app, config):
-    """The book's title is what _config.yml says, without the addition that Sphinx makes for documentation."""
+def name_site(app, config):
+    """Social cards name the site and its address as _config.yml does; their extension has settings of its own."""
     config.ogp_site_url = config.html_baseurl
     config.ogp_site_name = config.html_title
 
 
 def setup(app):
-    app.connect("config-inited", clean_title)
+    app.connect("config-inited", name_site)
     app.connect("doctree-resolved", add_facts)
     app.connect("doctree-resolved", drop_thebe, priority=900)
     app.connect("html-collect-pages", other_pages)
