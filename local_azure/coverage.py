@@ -86,7 +86,11 @@ MACHINE_LEARNING = (
     _machine_learning("registries", "RegistryOperations", not_yet="begin_create begin_delete get list"),
     _machine_learning(
         "schedules", "ScheduleOperations",
-        not_yet="begin_create_or_update begin_delete begin_disable begin_enable get list trigger",
+        "begin_create_or_update begin_delete begin_disable begin_enable get list trigger",
+        remarks={
+            "begin_create_or_update": "of jobs; monitors and imports of data are not there. "
+            "A schedule fires only while the local Azure runs",
+        },
     ),
     _machine_learning(
         "online_endpoints", "OnlineEndpointOperations",

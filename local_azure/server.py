@@ -150,13 +150,17 @@ async def on_http_error(request, error):
 async def lifespan(app):
     state = app.state
     state.store = Store(home() / "store.sqlite3")
-    tasks = set()
+    tasks, waiting = set(), set()
 
-    def background(coroutine):
-        """Run beside the requests; finished, or cancelled, before the server ends."""
+    def background(coroutine, keeps_awake=True):
+        """Run beside the requests; finished, or cancelled, before the server ends.
+
+        keeps_awake: the server does not stop as idle meanwhile.
+        """
         task = asyncio.get_running_loop().create_task(coroutine)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        kept = tasks if keeps_awake else waiting
+        kept.add(task)
+        task.add_done_callback(kept.discard)
         return task
 
     state.background = background
@@ -166,9 +170,10 @@ async def lifespan(app):
             await service.resume(app)
     yield
     watch.cancel()
-    for task in list(tasks):
+    ending = [*waiting, *tasks]
+    for task in ending:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*ending, return_exceptions=True)
     state.store.close()
 
 

@@ -54,11 +54,12 @@ class Workspace:
         """The process of the server."""
         return psutil.Process(json.loads((self.home / "server.json").read_text())["pid"])
 
-    def kill(self):
-        """End the server without warning, and start another as the next start() does."""
+    def kill(self, pause=0):
+        """End the server without warning, and start another, so many seconds later, as the next start() does."""
         server = self.server
         server.kill()
         server.wait(SECONDS)
+        time.sleep(pause)
         os.environ.update(local_azure.environment())
 
     def restart(self):

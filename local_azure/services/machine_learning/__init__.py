@@ -17,6 +17,7 @@ from . import (
     mlflow,
     online_deployments,
     running,
+    schedules,
     scoring,
     workspaces,
 )
@@ -32,6 +33,7 @@ async def resume(app):
     workspaces.ensure_first(app.state)
     await running.resume(app.state)
     online_deployments.resume(app.state)
+    schedules.resume(app.state)
 
 
 class _Rest(Route):
@@ -56,6 +58,7 @@ routes = [
     *datastores.routes,
     *assets.routes,
     *jobs.routes,
+    *schedules.routes,
     *history.routes,
     *mlflow.routes,
     *endpoints.routes,

@@ -38,15 +38,20 @@ async def submit(request):
 
 def accept(state, workspace, name, asked):
     """Make the record of a job that was asked for, in the shape of JOB and without None. AzureError if it is wrong."""
+    asked = {key: value for key, value in asked.items() if key not in ("status", "parentJobName")}
+    check(state, workspace, name, asked)
+    asked.pop("services", None)
+    return runs.create(state, workspace, name, asked)
+
+
+def check(state, workspace, name, asked):
+    """AzureError if a job that was asked for is wrong."""
     kind = asked.get("jobType")
     if kind not in CHECKS:
         if not kind:
             raise arm.user_error("The job has no jobType.", target="jobType")
         raise arm.not_yet(f"jobs of type {kind}")
-    asked = {key: value for key, value in asked.items() if key not in ("status", "parentJobName")}
     CHECKS[kind](state, workspace, name, asked)
-    asked.pop("services", None)
-    return runs.create(state, workspace, name, asked)
 
 
 def _update(state, run, asked):
@@ -84,19 +89,24 @@ def _named(request):
 
 
 async def listed(request):
-    """GET …/jobs: the newest first; listViewType, jobType, tag and properties choose."""
+    """GET …/jobs: the newest first; listViewType, jobType, tag, scheduled and scheduleId choose."""
     query = request.query_params
     view = query.get("listViewType", "ActiveOnly")
     wanted = {"ActiveOnly": (False,), "ArchivedOnly": (True,), "All": (False, True)}.get(view)
     if wanted is None:
         raise arm.user_error(f"listViewType is ActiveOnly, ArchivedOnly or All, not {view}.")
     kind, tag = query.get("jobType"), query.get("tag")
+    scheduled, schedule = query.get("scheduled"), query.get("scheduleId")
     found = []
     for run in runs.everyone(request.app.state, arm.workspace_of(request)):
         asked = run["properties"]
         if run["parent"] or bool(asked.get("isArchived")) not in wanted:
             continue
         if kind and asked["jobType"].lower() != kind.lower():
+            continue
+        if scheduled and bool(run.get("schedule")) != (scheduled.lower() == "true"):
+            continue
+        if schedule and (run.get("schedule") or "").lower() != arm.name_of(schedule).lower():
             continue
         if tag and tag.partition("=")[0] not in (asked.get("tags") or {}):
             continue
