@@ -30,7 +30,6 @@ def each(pages):
 
 # What a first visit costs, and whom it tells
 
-
 @pytest.fixture
 def first_visit(visitor, seen={}):  # noqa: B006  (one dict on purpose: a page is visited once per worker)
     """``first_visit(page)``: the answers that the server gave, what the console said, requests to other hosts."""
@@ -100,7 +99,6 @@ def test_the_checks_above_find_what_is_wrong(visitor):
 
 
 # Accessibility, as far as a program can judge it
-
 
 def opened_up(page) -> None:
     """Unfold all that is folded, so that it is checked too."""
@@ -196,7 +194,6 @@ def test_a_wide_element_is_noticed(visit):
 
 
 # What stands in the page's source
-
 
 @cache
 def meta(name: str) -> dict[str, str]:

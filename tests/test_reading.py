@@ -31,7 +31,6 @@ def focused(page, script: str):
 
 # Search
 
-
 def search_for(page, words: str) -> None:
     page.locator("header input[name=q]").fill(words)
     page.keyboard.press("Enter")
@@ -76,7 +75,6 @@ def test_phone_can_search(visit):
 
 # Colours
 
-
 def background(page) -> str:
     return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
@@ -120,7 +118,6 @@ def test_no_flash_of_the_other_colours(visit):
 
 # Copying
 
-
 def test_copy_button_copies_the_code(visit):
     opened = visit(NOTEBOOK)
     opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -163,7 +160,6 @@ def test_every_block_of_code_can_be_copied_with_the_keyboard(visit):
 
 
 # Folded solutions, questions, ticks
-
 
 def test_solution_unfolds_with_the_keyboard(visit):
     page = visit(NOTEBOOK).page
@@ -328,7 +324,6 @@ def test_only_what_is_progress_is_taken_from_a_file(reader, tmp_path):
 
 # Tables
 
-
 def test_one_column_at_a_time_says_how_it_is_sorted(visit):
     """That the order is right is tested in test_tables.py."""
     page = visit("book/then-and-now").page
@@ -356,14 +351,10 @@ def test_on_a_phone_cells_say_their_column(visit):
 
 # Terms of the glossary
 
-
 def in_view(page, box) -> bool:
     where, size = box.bounding_box(), page.viewport_size
-    return (
-        where["x"] >= 0
-        and where["y"] >= 0
-        and where["x"] + where["width"] <= size["width"] + 1
-        and (where["y"] + where["height"] <= size["height"] + 1)
+    return where["x"] >= 0 and where["y"] >= 0 and where["x"] + where["width"] <= size["width"] + 1 and (
+        where["y"] + where["height"] <= size["height"] + 1
     )
 
 
@@ -408,7 +399,6 @@ def test_term_opens_under_the_pointer(visit):
 
 
 # The drawer of a phone
-
 
 def test_drawer(visit):
     page = visit(TEXT, **PHONE).page
