@@ -38,7 +38,7 @@ def _machine_learning(attribute, cls, answered="", refused=(), not_yet="", remar
     return Client("azure-ai-ml", f"Azure Machine Learning, MLClient.{attribute}", (name,), named)
 
 
-SHARE = {"share": "needs a registry"}
+SHARE = {"share": "copied into a registry, with its files"}
 NO_INSTANCE = "only compute instances have it; clusters are what is here"
 MACHINE_LEARNING = (
     _machine_learning(
@@ -62,15 +62,15 @@ MACHINE_LEARNING = (
         remarks={"create_or_update": "containers of blobs", "mount": "needs a package that is not in this course"},
     ),
     _machine_learning(
-        "data", "DataOperations", "archive create_or_update get list restore",
-        not_yet="import_data list_materialization_status mount share", remarks=SHARE,
+        "data", "DataOperations", "archive create_or_update get list restore share",
+        not_yet="import_data list_materialization_status mount", remarks=SHARE,
     ),
     _machine_learning(
-        "environments", "EnvironmentOperations", "archive create_or_update get list restore", not_yet="share",
+        "environments", "EnvironmentOperations", "archive create_or_update get list restore share",
         remarks={"create_or_update": "recorded; images are not built", **SHARE},
     ),
     _machine_learning(
-        "models", "ModelOperations", "archive create_or_update download get list restore", not_yet="package share",
+        "models", "ModelOperations", "archive create_or_update download get list restore share", not_yet="package",
         remarks=SHARE,
     ),
     _machine_learning(
@@ -83,7 +83,10 @@ MACHINE_LEARNING = (
         "archive begin_cancel begin_delete create_or_update download get list restore show_services stream update "
         "validate",
     ),
-    _machine_learning("registries", "RegistryOperations", not_yet="begin_create begin_delete get list"),
+    _machine_learning(
+        "registries", "RegistryOperations", "begin_create begin_delete get list",
+        remarks={"begin_create": "with a storage account of its own making; no container registry is made"},
+    ),
     _machine_learning(
         "schedules", "ScheduleOperations",
         "begin_create_or_update begin_delete begin_disable begin_enable get list trigger",

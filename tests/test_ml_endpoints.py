@@ -496,7 +496,7 @@ def test_what_a_deployment_cannot_be_is_refused(workspace, endpoint):
         (400, "UserError", "environment", {"codeConfiguration": served["codeConfiguration"]}),
         (400, "UserError", "scoringScript", {"codeConfiguration": {"codeId": blue["codeConfiguration"]["codeId"]}}),
         (501, "NotImplemented", "Kubernetes", {"endpointComputeType": "Kubernetes"}),
-        (501, "NotImplemented", "registry", {"model": "azureml://registries/azureml/models/m/versions/1"}),
+        (404, "UserError", "Microsoft's own", {"model": "azureml://registries/azureml/models/m/versions/1"}),
         (400, "UserError", "180", {**served, "requestSettings": {"requestTimeout": "PT5M"}}),
         (400, "UserError", "PT5S", {**served, "requestSettings": {"requestTimeout": "soon"}}),
         (400, "UserError", "PT5S", {**served, "livenessProbe": {"period": "often"}}),

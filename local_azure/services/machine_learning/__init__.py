@@ -16,6 +16,7 @@ from . import (
     jobs,
     mlflow,
     online_deployments,
+    registries,
     running,
     schedules,
     scoring,
@@ -24,7 +25,7 @@ from . import (
 
 __all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
 
-HOSTS = ("management.azure.com", ".api.azureml.ms", ".inference.ml.azure.com")
+HOSTS = ("management.azure.com", ".api.azureml.ms", ".experiments.azureml.net", ".inference.ml.azure.com")
 AUDIENCES = ()  # each route asks for what it needs: a token of ARM, or the key of an endpoint
 
 
@@ -57,6 +58,7 @@ routes = [
     *computes.routes,
     *datastores.routes,
     *assets.routes,
+    *registries.routes,
     *jobs.routes,
     *schedules.routes,
     *history.routes,

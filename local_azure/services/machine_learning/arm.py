@@ -9,7 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ... import identity
@@ -22,6 +22,7 @@ REGION = "local"
 GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
 PROVIDER = "Microsoft.MachineLearningServices"
 WORKSPACE = f"{GROUP}/providers/{PROVIDER}/workspaces/{{workspace}}"
+REGISTRY = f"{GROUP}/providers/{PROVIDER}/registries/{{registry}}"
 AUDIENCES = (
     "https://management.azure.com", "https://management.core.windows.net", "https://ml.azure.com", "https://ai.azure.com",
 )  # fmt: skip
@@ -155,6 +156,15 @@ def workspace_of(request):
     return get(request.app.state, path)["id"]
 
 
+def home_of(request):
+    """The ARM id of the workspace or the registry whose assets the request's path names; 404 if there is none."""
+    names = request.path_params
+    if "registry" not in names:
+        return workspace_of(request)
+    path = REGISTRY.format(subscription=names["subscription"], group=names["group"], registry=names["registry"])
+    return get(request.app.state, path)["id"]
+
+
 def name_of(path):
     return path.rsplit("/", 1)[-1]
 
@@ -251,7 +261,8 @@ def page(request, listed, size=PAGE):
     skip, top = number(request, "$skip", 0), number(request, "$top", size)
     body = {"value": listed[skip : skip + top]}
     if top and skip + top < len(listed):
-        body["nextLink"] = f"{HOST}{request.url.path}?{urlencode(query | {'$skip': skip + top})}"
+        following = urlencode(query | {"$skip": skip + top})
+        body["nextLink"] = f"https://{request.url.hostname}{request.url.path}?{following}"
     return JSONResponse(body)
 
 
@@ -329,7 +340,7 @@ async def operation_result(request):
     if found["error"]:
         raise AzureError(400, found["error"]["code"], found["error"]["message"])
     resource = find(request.app.state, found["path"])
-    return JSONResponse(resource, 200 if resource else 204)
+    return JSONResponse(resource) if resource else Response(None, 204)
 
 
 _LOCATION = f"/subscriptions/{{subscription}}/providers/{PROVIDER}/locations/{{location}}"

@@ -61,7 +61,7 @@ def _kind(request):
 
 def _container_path(request):
     kind = _kind(request)
-    return f"{arm.workspace_of(request)}/{kind.collection}/{request.path_params['name']}"
+    return f"{arm.home_of(request)}/{kind.collection}/{request.path_params['name']}"
 
 
 def _checked_name(kind, name):
@@ -81,10 +81,25 @@ def _checked_version(kind, version):
         raise arm.user_error(message, inner="InvalidVersion", target="version")
 
 
+def check_new(collection, name, version):
+    """400 for a name or a version that an asset of this kind cannot have."""
+    kind = KINDS[collection.lower()]
+    _checked_name(kind, name)
+    _checked_version(kind, str(version))
+
+
 def _check_words(given):
     """400 unless what describes an asset has the types of ARM."""
     for name, kind in {"description": str, "tags": dict, "properties": dict, "isArchived": bool}.items():
         arm.expect(given, name, kind)
+
+
+def _answer(resource, status=200):
+    return JSONResponse(references.with_public_id(resource), status)
+
+
+def _page(request, found):
+    return arm.page(request, [references.with_public_id(one) for one in found])
 
 
 # Containers: what all versions of a name have in common
@@ -124,7 +139,8 @@ def _described(state, container):
 
 def _in_view(request, resources):
     """Those that the list view asks for: ActiveOnly, ArchivedOnly or All."""
-    view = request.query_params.get("listViewType", "ActiveOnly").lower()
+    view = request.query_params.get("listViewType", "ActiveOnly")
+    view = view.removeprefix("ListViewType.").replace("_", "").lower()  # azure-ai-ml may send the name in its own code
     if view not in ("activeonly", "archivedonly", "all"):
         raise arm.user_error(f"listViewType must be ActiveOnly, ArchivedOnly or All; it is {view!r}.")
     return [one for one in resources if view == "all" or one["properties"]["isArchived"] == (view == "archivedonly")]
@@ -132,17 +148,17 @@ def _in_view(request, resources):
 
 async def list_containers(request):
     state = request.app.state
-    path = f"{arm.workspace_of(request)}/{_kind(request).collection}"
+    path = f"{arm.home_of(request)}/{_kind(request).collection}"
     hidden = ("azureml_anonymous", "CliV2AnonymousEnvironment")
     found = [one for one in arm.children(state, path) if one["name"] not in hidden]
-    return arm.page(request, [_described(state, one) for one in _in_view(request, found)])
+    return _page(request, [_described(state, one) for one in _in_view(request, found)])
 
 
 async def get_container(request):
     found = arm.find(request.app.state, _container_path(request))
     if not found:
-        raise references.missing(arm.workspace_of(request), _kind(request).collection, request.path_params["name"])
-    return JSONResponse(_described(request.app.state, found))
+        raise references.missing(arm.home_of(request), _kind(request).collection, request.path_params["name"])
+    return _answer(_described(request.app.state, found))
 
 
 def _container(given, before=None):
@@ -159,7 +175,7 @@ async def put_container(request):
     if not before:
         _checked_name(_kind(request), request.path_params["name"])
     resource = arm.put(state, path, _container(given, before))
-    return JSONResponse(_described(state, resource), 200 if before else 201)
+    return _answer(_described(state, resource), 200 if before else 201)
 
 
 async def delete_container(request):
@@ -185,15 +201,15 @@ async def list_versions(request):
     state, kind, container = request.app.state, _kind(request), _container_path(request)
     query = request.query_params
     if kind.collection == "codes" and query.get("hash"):
-        return arm.page(request, _with_hash(state, arm.workspace_of(request), query["hash"]))
+        return _page(request, _with_hash(state, arm.home_of(request), query["hash"]))
     if not kind.empty_list and not arm.find(state, container):
-        raise references.missing(arm.workspace_of(request), kind.collection, request.path_params["name"])
+        raise references.missing(arm.home_of(request), kind.collection, request.path_params["name"])
     found = versions_of(state, container)
     if re.fullmatch(r"createdtime( asc)?", query.get("$orderBy", ""), re.IGNORECASE):
         found.reverse()
     if query.get("version"):
         found = [one for one in found if one["name"] == query["version"]]
-    return arm.page(request, _tagged(request, _in_view(request, found)))
+    return _page(request, _tagged(request, _in_view(request, found)))
 
 
 def _with_hash(state, workspace, wanted):
@@ -206,9 +222,9 @@ async def get_version(request):
     state, kind = request.app.state, _kind(request)
     version, name = request.path_params["version"], request.path_params["name"]
     by_label = version if version != DEFAULT_VERSION else None
-    workspace = arm.workspace_of(request)
+    workspace = arm.home_of(request)
     found = version_of(state, workspace, kind.collection, name, by_label, None if by_label else "latest")
-    return JSONResponse(found)
+    return _answer(found)
 
 
 async def delete_version(request):
@@ -220,7 +236,7 @@ async def put_version_request(request):
     """PUT …/versions/{version}: a new version, or new words about one."""
     given = arm.properties_of(await arm.body_of(request))
     names = request.path_params
-    workspace, state = arm.workspace_of(request), request.app.state
+    workspace, state = arm.home_of(request), request.app.state
     made = not arm.find(state, f"{_container_path(request)}/versions/{names['version']}")
     collection = _kind(request).collection
     properties = _COMPLETE[collection](state, workspace, given)
@@ -230,7 +246,7 @@ async def put_version_request(request):
     if collection == "components":  # clients read name and version from there
         properties["componentSpec"] |= {"name": names["name"], "version": names["version"]}
     resource = put_version(state, workspace, collection, names["name"], names["version"], properties)
-    return JSONResponse(resource, 201 if made else 200)
+    return _answer(resource, 201 if made else 200)
 
 
 def put_version(state, workspace, collection, name, version, properties):
@@ -247,8 +263,7 @@ def put_version(state, workspace, collection, name, version, properties):
         _refuse_change(kind, name, version, before["properties"], properties)
         kept = before["properties"] | {one: properties[one] for one in DESCRIBING if properties.get(one) is not None}
         return arm.put(state, path, {"properties": kept})
-    _checked_name(kind, name)
-    _checked_version(kind, str(version))
+    check_new(kind.collection, name, version)
     if not arm.find(state, container):
         arm.put(state, container, _container({"tags": {}, "properties": {}}))
     defaults = {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False}
@@ -357,21 +372,11 @@ _COMPLETE = {
 
 async def start_pending_upload(request):
     """POST …/startPendingUpload: a container of its own for code that is about to come, and a signature to fill it."""
-    state, kind, workspace = request.app.state, _kind(request), arm.workspace_of(request)
+    state, kind, workspace = request.app.state, _kind(request), arm.home_of(request)
     if kind.collection != "codes":
         raise arm.not_yet(f"startPendingUpload of {kind.collection}")
     await arm.body_of(request)
-    account = datastores.account_of(workspace)
-    container = f"{uuid.uuid4()}-{uuid.uuid4().hex[:16]}"
-    storage.create_container(state, account, container)
-    address = f"https://{account}.blob.core.windows.net/{container}"
-    signature = storage.sas_for(state.secrets, account, container, "racwl")
-    provider = f"{workspace.split('/providers/')[0]}/providers/Microsoft.Storage/storageAccounts/{account}"
-    reference = {
-        "blobUri": address,
-        "storageAccountArmId": provider,
-        "credential": {"credentialType": "SAS", "sasUri": f"{address}?{signature}"},
-    }
+    reference = signed(state, workspace, datastores.new_container(state, workspace), "racwl")
     return JSONResponse(
         {
             "blobReferenceForConsumption": reference,
@@ -379,6 +384,18 @@ async def start_pending_upload(request):
             "pendingUploadType": "TemporaryBlobReference",
         }
     )
+
+
+def signed(state, home, container, permissions):
+    """A reference to a container of a workspace's or a registry's account, with a signature that opens it."""
+    account = datastores.account_of(home)
+    address = f"https://{account}.blob.core.windows.net/{container}"
+    signature = storage.sas_for(state.secrets, account, container, permissions)
+    return {
+        "blobUri": address,
+        "storageAccountArmId": datastores.account_id(home),
+        "credential": {"credentialType": "SAS", "sasUri": f"{address}?{signature}"},
+    }
 
 
 class _Collection(Convertor):
@@ -396,18 +413,20 @@ class _Collection(Convertor):
 register_url_convertor("collection", _Collection())
 
 
-def _route(suffix, handler, method):
-    return arm.route(f"{arm.WORKSPACE}/{{collection:collection}}{suffix}", handler, (method,))
+def routes_below(base, versions=arm.VERSIONS):
+    """The routes of assets below the path of a workspace or of a registry."""
+    handlers = {
+        "": {"GET": list_containers},
+        "/{name}": {"GET": get_container, "PUT": put_container, "DELETE": delete_container},
+        "/{name}/versions": {"GET": list_versions},
+        "/{name}/versions/{version}": {"GET": get_version, "PUT": put_version_request, "DELETE": delete_version},
+    }
+    return [
+        arm.route(f"{base}/{{collection:collection}}{suffix}", handler, (method,), versions)
+        for suffix, methods in handlers.items()
+        for method, handler in methods.items()
+    ]
 
 
-routes = [
-    _route("", list_containers, "GET"),
-    _route("/{name}", get_container, "GET"),
-    _route("/{name}", put_container, "PUT"),
-    _route("/{name}", delete_container, "DELETE"),
-    _route("/{name}/versions", list_versions, "GET"),
-    _route("/{name}/versions/{version}", get_version, "GET"),
-    _route("/{name}/versions/{version}", put_version_request, "PUT"),
-    _route("/{name}/versions/{version}", delete_version, "DELETE"),
-    _route("/{name}/versions/{version}/startPendingUpload", start_pending_upload, "POST"),
-]
+_UPLOAD = f"{arm.WORKSPACE}/{{collection:collection}}/{{name}}/versions/{{version}}/startPendingUpload"
+routes = [*routes_below(arm.WORKSPACE), arm.route(_UPLOAD, start_pending_upload, ("POST",))]

@@ -6,6 +6,7 @@ from starlette.concurrency import run_in_threadpool
 
 from . import arm, assets, commands, running, runs, shapes
 from .expressions import references
+from .references import require_environment
 
 LITERAL = "literal"
 LOCAL_PROPERTY = "IsLocal"  # what azure-ai-ml sends for compute="local"
@@ -61,9 +62,7 @@ def _refused(target, what, instead="Run it on one machine, or on your own Azure.
 def _check_environment(state, workspace, reference):
     if not reference:
         raise arm.user_error("The job names no environment.", target="environmentId")
-    path = commands.plain_id(reference)
-    if path.lower().startswith("/subscriptions/") and "/labels/" not in path:
-        arm.get(state, path)
+    require_environment(state, reference)
 
 
 def check_compute(state, workspace, asked):

@@ -22,7 +22,7 @@ import local_azure
 from ... import identity
 from ...engines import processes
 from ...hosts import UPSTREAM_VARIABLE
-from . import arm, assets, datastores, runs
+from . import arm, assets, datastores, references, runs
 from .expressions import expand
 
 MOST_COPIED = 100 * 2**20  # bytes of an input that are copied, so that a script cannot change what it was given
@@ -125,7 +125,7 @@ def code_path(state, workspace, code):
     """Where a code snapshot lies on disk; None if there is none."""
     if not code:
         return None
-    uri = arm.get(state, plain_id(code))["properties"].get("codeUri")
+    uri = references.asset(state, code)["properties"].get("codeUri")
     return assets.resolve(state, workspace, uri)
 
 
@@ -163,7 +163,7 @@ def _seen(home, path):
 def start_logs(state, run):
     """What ran instead of an image, and the empty log of the script: clients print the first log that they see."""
     asked = run["properties"]
-    environment = arm.find(state, plain_id(asked.get("environmentId") or ""))
+    environment = references.find_asset(state, asked.get("environmentId") or "")
     given = environment["properties"] if environment else {}
     wanted = [f"image {given['image']}"] if given.get("image") else []
     wanted += ["a Dockerfile"] if given.get("build") else []

@@ -18,8 +18,20 @@ MOST_HOURS = 72  # that a signature can be asked for
 
 
 def account_of(workspace):
-    """The storage account of a workspace: a name of its own for each ARM id."""
+    """The storage account of a workspace or a registry: a name of its own for each ARM id."""
     return "localazure" + hashlib.sha256(workspace.lower().encode()).hexdigest()[:8]
+
+
+def account_id(home):
+    """The ARM id of the storage account of a workspace or a registry."""
+    return f"{home.split('/providers/')[0]}/providers/Microsoft.Storage/storageAccounts/{account_of(home)}"
+
+
+def new_container(state, home):
+    """The name of an empty container in the account of a workspace or a registry."""
+    container = f"{uuid.uuid4()}-{uuid.uuid4().hex[:16]}"
+    storage.create_container(state, account_of(home), container)
+    return container
 
 
 def _blob_store(account, container, opened_by="AccountKey", **more):

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from ...engines import serving
 from ...errors import AzureError
-from . import arm, commands, computes, endpoints, instances
+from . import arm, computes, endpoints, instances, references
 
 MOST_DEPLOYMENTS = 20  # of an endpoint
 MOST_INSTANCES = 50  # of a deployment
@@ -125,12 +125,14 @@ def _scale(given):
 def _served(state, given):
     """(model id or None, code configuration or None), checked: what is served, and by which script."""
     model, code = arm.expect(given, "model", str), arm.expect(given, "codeConfiguration", dict)
-    for reference in filter(None, (model, given.get("environmentId"))):
-        if "/registries/" in str(reference).lower() and reference == model:
-            raise arm.not_yet("models of a registry in deployments", "Register the model in the workspace.")
-    found = arm.get(state, commands.plain_id(model))["properties"] if model else None
+    resource = references.asset(state, model) if model else None
+    if resource and references.is_registry(resource["id"]):
+        model = references.with_public_id(resource)["id"]  # a label is settled now: the version stays
+    found = resource["properties"] if resource else None
+    if environment := arm.expect(given, "environmentId", str):
+        references.require_environment(state, environment)
     if code:
-        arm.get(state, commands.plain_id(arm.expect(code, "codeId", str, "")))
+        references.asset(state, arm.expect(code, "codeId", str, ""))
         script = PurePosixPath(arm.expect(code, "scoringScript", str, ""))
         if not script.name or script.is_absolute() or ".." in script.parts or "\0" in str(script):
             message = "codeConfiguration needs a scoringScript: the path of a file in its folder."

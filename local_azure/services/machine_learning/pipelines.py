@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 
-from . import arm, command_jobs, commands, running, runs, shapes
+from . import arm, command_jobs, commands, references, running, runs, shapes
 
 LOG = "logs/azureml/executionlogs.txt"
 FROM_PARENT = re.compile(r"\$\{\{parent\.inputs\.([\w.\-]+)\}\}")
@@ -46,7 +46,7 @@ def _steps(state, asked):
 
 def _component(state, reference):
     """What a component says that a step does."""
-    spec = arm.get(state, commands.plain_id(reference))["properties"].get("componentSpec")
+    spec = references.asset(state, reference)["properties"].get("componentSpec")
     if not isinstance(spec, dict):
         raise arm.user_error(f"The component {reference} has no specification.")
     shapes.check(spec, shapes.COMPONENT, "componentSpec")

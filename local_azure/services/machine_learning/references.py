@@ -3,15 +3,22 @@
 import re
 from urllib.parse import unquote, urlsplit
 
+from ...errors import AzureError
 from .. import storage
 from ..storage.routes import HOST as BLOB_HOST
 from . import arm, datastores
 
 DATASTORE = re.compile(r"azureml:/*(?:subscriptions/.*?/)?datastores/([^/]+)/paths/?(.*)", re.IGNORECASE)
 RUN = re.compile(r"azureml:/*jobs/([^/]+)/outputs/([^/]+)(?:/paths)?/?(.*)", re.IGNORECASE)
+OF_REGISTRY = re.compile(
+    r"azureml:/*registries/([^/]+)/(data|models|environments|components|codes)/([^/]+)/(versions|labels)/([^/]+)",
+    re.IGNORECASE,
+)
 ASSET = re.compile(r"(?:azureml:)?/*(?:.*/)?(data|models|codes)/([^/]+)/versions/([^/]+)", re.IGNORECASE)
 SHORT = re.compile(r"(?:azureml:)?(?!azureml:)([^/:@]+)(?::([^/:@]+)|@([^/:@]+))")
 ADDRESS = {"data": "dataUri", "models": "modelUri", "codes": "codeUri"}
+REGISTRIES = "ml-registry"  # kind of the store's records: key a registry's name in small letters, value its ARM id
+MICROSOFTS = "azureml"  # the name of Microsoft's own registry, open to everybody on Azure
 
 
 def long_form(workspace, uri):
@@ -61,18 +68,80 @@ def version_of(state, workspace, collection, name, version=None, label=None):
     return found
 
 
-def missing(workspace, collection, name, version=None):
+def missing(home, collection, name, version=None):
+    """404 for an asset that a workspace or a registry has not."""
     what = f"version {version} of {name}" if version else name
     kind = collection.removesuffix("s")
-    message = f"The {kind} asset {what} was not found in workspace {arm.name_of(workspace)}."
-    return arm.user_error(message, 404, "NotFound")
+    where = "registry" if is_registry(home) else "workspace"
+    return arm.user_error(f"The {kind} asset {what} was not found in {where} {arm.name_of(home)}.", 404, "NotFound")
+
+
+# Assets by id, those of registries among them
+
+
+def is_registry(path):
+    """Is this the ARM id of a registry, or of something in one?"""
+    return "/registries/" in path.lower()
+
+
+def registry_of(state, name):
+    """The ARM id of the registry of this name, which is the only one of all resource groups; 404 if there is none."""
+    path = state.store.get(REGISTRIES, name.lower())
+    if path and arm.find(state, path):
+        return path
+    message = f"Registry with name {name} was not found."
+    if name.lower() == MICROSOFTS:
+        message += (
+            " It is Microsoft's own, with models, components and environments for everybody on Azure; the local Azure "
+            "has no copy of it. Here are only registries that were created with ml_client.registries.begin_create."
+        )
+    raise arm.user_error(message, 404, "NotFound")
+
+
+def asset(state, reference):
+    """The resource of a version, by its ARM id or by azureml://registries/<registry>/<kind>/<name>/versions/<version>
+
+    or …/labels/latest. 404 if there is none.
+    """
+    found = OF_REGISTRY.fullmatch(reference)
+    if not found:
+        return arm.get(state, reference.removeprefix("azureml:"))
+    registry, kind, name, by, which = found.groups()
+    version, label = (which, None) if by.lower() == "versions" else (None, which)
+    return version_of(state, registry_of(state, registry), kind.lower(), name, version, label)
+
+
+def find_asset(state, reference):
+    """The same, or None."""
+    try:
+        return asset(state, reference)
+    except AzureError:
+        return None
+
+
+def require_environment(state, reference):
+    """404 for an environment that there is not.
+
+    Microsoft's own are taken as they are named: no image is built of any environment here.
+    """
+    path = reference.removeprefix("azureml:")
+    of_registry = OF_REGISTRY.fullmatch(reference)
+    own = path.lower().startswith("/subscriptions/") and "/labels/" not in path
+    if own or (of_registry and of_registry[1].lower() != MICROSOFTS):
+        asset(state, reference)
+
+
+def with_public_id(resource):
+    """A resource as clients see it: what is in a registry has an id of the registry's own, without a resource group."""
+    found = re.fullmatch(f"/subscriptions/.*/{arm.PROVIDER}/(registries/[^/]+/.+)", resource["id"], re.IGNORECASE)
+    return resource | {"id": f"azureml://{found[1]}"} if found else resource
 
 
 def resolve(state, workspace, reference, collection="data"):
     """Where the file or folder that a reference names lies on disk. It exists; AzureError 400 or 404 otherwise.
 
     workspace: ARM id. reference: azureml:name:version, azureml:name@latest, an ARM id of a data, model or code version,
-    azureml://datastores/…/paths/…, azureml://subscriptions/…/datastores/…/paths/…, azureml://jobs/<run>/outputs/<name>
+    azureml://registries/…, azureml://datastores/…/paths/…, azureml://subscriptions/…/datastores/…/paths/…, azureml://jobs/<run>/outputs/<name>
     (…/paths/… below it), runs:/<run>/<path>, or the https address of a blob here. collection: what a short name means.
     """
     path = _path(state, workspace, str(reference), collection)
@@ -93,6 +162,9 @@ def _path(state, workspace, reference, collection):
         return datastores.path(state, workspace, found[1], unquote(found[2]))
     if re.match(r"https?:|wasbs?:|abfss?:|adl:", reference, re.IGNORECASE):
         return _blob(state, reference)
+    if (found := OF_REGISTRY.fullmatch(reference)) and found[2].lower() in ADDRESS:
+        address = asset(state, reference)["properties"][ADDRESS[found[2].lower()]]
+        return _path(state, workspace, address, collection)
     if found := ASSET.fullmatch(reference):
         kind = found[1].lower()
         version = version_of(state, workspace, kind, found[2], found[3])

@@ -72,9 +72,10 @@ def ensure_first(state):
         computes.create_cluster(state, path, "cpu-cluster", most=2)
 
 
-def all_of(state, subscription, group=None):
-    """The workspaces of a subscription, or of one of its resource groups."""
-    start = f"/subscriptions/{subscription}/" + (f"resourcegroups/{group}/" if group else "")
+def all_of(state, subscription=None, group=None):
+    """All workspaces, or those of a subscription, or of one of its resource groups."""
+    start = f"/subscriptions/{subscription}/" if subscription else "/subscriptions/"
+    start += f"resourcegroups/{group}/" if group else ""
     found = [value for _, value in state.store.items(arm.KIND, start.lower())]
     return [one for one in found if one["type"].lower() == f"{arm.PROVIDER}/workspaces".lower()]
 
