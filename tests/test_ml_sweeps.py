@@ -6,6 +6,7 @@ import math
 import pytest
 
 from local_azure.engines import search
+from local_azure.services.machine_learning import commands
 
 pytest_plugins = ["ml_workspace"]
 
@@ -218,6 +219,13 @@ def test_draws_keep_to_their_distributions(rule):
     assert sum(draw["normal"] for draw in draws) / len(draws) == pytest.approx(10, abs=0.3)
     assert all(draw["lognormal"] > 0 for draw in draws)
     assert all(draw["qnormal"] % 2 == 0 for draw in draws)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (1, "1"), (2.5, "2.5"), (True, "true"), (False, "false"), ("False", "False")]
+)
+def test_a_number_in_a_command_is_no_truth_value(value, text):
+    assert commands.literal(value) == text
 
 
 def test_a_grid_is_every_combination_once():

@@ -7,6 +7,7 @@ command runs with the Python of this course, and a log says so.
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import platform
 import re
@@ -280,7 +281,7 @@ def _last_traceback(log):
 
 def literal(value):
     """A literal input as it stands in a command."""
-    return value if isinstance(value, str) else {True: "true", False: "false"}.get(value, str(value))
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def target_of(state, workspace, name, output_name, output):
