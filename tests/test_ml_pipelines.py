@@ -344,3 +344,162 @@ def test_what_is_wrong_with_a_pipeline_is_named(workspace, project):
     assert "none" in refused(
         workspace, {"a": {"componentId": f"{workspace.path}/components/none/versions/1"}}, status=404
     )
+
+
+# A sweep as a step
+
+TRIAL = """
+import json, os, pathlib, sys, time, urllib.request
+rate = float(sys.argv[1])
+address = os.environ["MLFLOW_TRACKING_URI"].replace("azureml:", "https:") + "/api/2.0/mlflow/runs/log-metric"
+body = dict(run_id=os.environ["MLFLOW_RUN_ID"], key="error", value=abs(rate - 0.3), timestamp=int(time.time() * 1000))
+headers = {"Authorization": "Bearer " + os.environ["AZUREML_RUN_TOKEN"], "Content-Type": "application/json"}
+if sys.argv[3] == "log":
+    urllib.request.urlopen(urllib.request.Request(address, json.dumps(body).encode(), headers), timeout=30).read()
+pathlib.Path(sys.argv[2], "rate.txt").write_text(sys.argv[1])
+"""
+
+TUNING = """
+type: pipeline
+settings: {default_compute: azureml:cpu-cluster}
+inputs: {how: log}
+outputs: {best: {type: uri_folder}}
+jobs:
+  tune:
+    type: sweep
+    trial: ./trial.yml
+    inputs: {how: "${{parent.inputs.how}}"}
+    outputs: {model: "${{parent.outputs.best}}"}
+    sampling_algorithm: {type: random, seed: 3}
+    search_space:
+      rate: {type: quniform, min_value: 0.1, max_value: 0.5, q: 0.1}
+    objective: {primary_metric: error, goal: minimize}
+    limits: {max_total_trials: 3, max_concurrent_trials: 2, timeout: 600, trial_timeout: 60}
+    early_termination: {type: bandit, slack_factor: 0.5, evaluation_interval: 1, delay_evaluation: 5}
+"""
+
+TRIAL_COMPONENT = """
+type: command
+name: tuned
+version: "1"
+inputs:
+  rate: {type: number, default: 0.4}
+  how: {type: string}
+outputs:
+  model: {type: uri_folder}
+code: ./trial
+environment: azureml://registries/azureml/environments/sklearn-1.5/versions/1
+command: python trial.py ${{inputs.rate}} ${{outputs.model}} ${{inputs.how}}
+"""
+
+
+@pytest.fixture(scope="module")
+def tuning(project):
+    """The folder of a pipeline that has a sweep as a step."""
+    (project / "trial").mkdir()
+    (project / "trial" / "trial.py").write_text(TRIAL)
+    (project / "trial.yml").write_text(TRIAL_COMPONENT)
+    (project / "tuning.yml").write_text(TUNING)
+    return project
+
+
+def tuned_pipeline(tuning, how="log", **output):
+    """Three trials, then a step that shows what the best one has made."""
+    from azure.ai.ml import Output, dsl, load_component
+    from azure.ai.ml.sweep import Choice
+
+    trial = load_component(tuning / "trial.yml")
+    show = step("cat ${{inputs.model}}/rate.txt > ${{outputs.shown}}", {"model": "uri_folder"}, {"shown": "uri_file"})
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def tune(how: str):
+        sweep = trial(how=how, rate=Choice([0.1, 0.3, 0.5])).sweep(
+            sampling_algorithm="grid", primary_metric="error", goal="minimize"
+        )
+        sweep.set_limits(max_total_trials=5, max_concurrent_trials=2)
+        shown = show(model=sweep.outputs.model)
+        return {"model": sweep.outputs.model, "shown": shown.outputs.shown}
+
+    job = tune(how=how)
+    if output:
+        job.outputs.model = Output(type="uri_folder", **output)
+    return job
+
+
+def test_a_sweep_in_a_pipeline_hands_on_what_its_best_trial_made(workspace, tuning, tmp_path):
+    job = tuned_pipeline(
+        tuning, name="tuned_model", path="azureml://datastores/workspaceblobstore/paths/tuned/${{name}}"
+    )
+    name = workspace.ml.jobs.create_or_update(job).name
+    assert workspace.wait(name)["status"] == "Completed", workspace.run_record(name).error
+    steps = steps_of(workspace, name)
+    assert steps["sweep"].status == steps["shown"].status == "Completed"
+    assert workspace.ml.jobs.get(steps["sweep"].name).status == "Completed"
+    trials = list(workspace.ml.jobs.list(parent_job_name=steps["sweep"].name))
+    tried = {trial.name: json.loads(trial.tags["hyperparameters"])["rate"] for trial in trials}
+    assert sorted(tried.values()) == [0.1, 0.3, 0.5]
+    assert tried[workspace.run_record(steps["sweep"].name).properties["best_child_run_id"]] == 0.3
+    workspace.ml.jobs.download(name, download_path=tmp_path, output_name="shown")
+    (shown,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert shown.read_text() == "0.3"
+    asset = workspace.ml.data.get("tuned_model", version="1")
+    assert f"/paths/tuned/{steps['sweep'].name}" in asset.path
+    assert len(list(workspace.ml.data.list("tuned_model"))) == 1
+
+
+def test_a_sweep_in_a_pipeline_from_yaml(workspace, tuning, tmp_path):
+    from azure.ai.ml import load_job
+
+    name = workspace.ml.jobs.create_or_update(load_job(tuning / "tuning.yml")).name
+    assert workspace.wait(name)["status"] == "Completed", workspace.run_record(name).error
+    trials = list(workspace.ml.jobs.list(parent_job_name=steps_of(workspace, name)["tune"].name))
+    rates = [json.loads(trial.tags["hyperparameters"])["rate"] for trial in trials]
+    assert len(rates) == 3 and all(0.1 <= rate <= 0.5 for rate in rates)
+    workspace.ml.jobs.download(name, download_path=tmp_path, output_name="best")
+    best = float((tmp_path / "named-outputs" / "best" / "rate.txt").read_text())
+    assert abs(best - 0.3) == min(abs(rate - 0.3) for rate in rates)
+    (node,) = workspace.ml.jobs.get(name).jobs.values()
+    assert node.type == "sweep" and node.early_termination.slack_factor == 0.5
+
+
+def test_a_sweep_without_a_best_trial_has_nothing_to_hand_on(workspace, tuning):
+    name = workspace.ml.jobs.create_or_update(tuned_pipeline(tuning, how="silent")).name
+    assert workspace.wait(name)["status"] == "Failed"
+    steps = steps_of(workspace, name)
+    assert list(steps) == ["sweep"] and steps["sweep"].status == "Failed"
+    assert "logged the metric error" in workspace.run_record(steps["sweep"].name).error["error"]["message"]
+
+
+def test_what_is_wrong_with_a_sweep_in_a_pipeline_is_named(workspace):
+    spec = {
+        "name": "trial", "type": "command", "command": "echo ${{inputs.a}} ${{inputs.b}}", "environment": ENVIRONMENT,
+        "inputs": {"a": {"type": "number"}, "b": {"type": "string"}},
+    }  # fmt: skip
+    component = workspace.http(
+        "PUT", "/components/trial/versions/1", {"properties": {"componentSpec": spec}}, version="2024-01-01-preview"
+    ).json()["id"]
+    right = {
+        "type": "sweep", "trial": {"componentId": component},
+        "inputs": {"b": {"job_input_type": "literal", "value": "1"}},
+        "search_space": {"a": {"type": "choice", "values": [1, 2]}}, "sampling_algorithm": "grid",
+        "objective": {"goal": "minimize", "primary_metric": "m"},
+    }  # fmt: skip
+
+    def said(**changes):
+        return refused(workspace, {"s": right | changes})
+
+    assert "names no component" in said(trial=None)
+    assert "not given its input b" in said(inputs={})
+    assert "not given its input a" in said(search_space={"c": {"type": "choice", "values": [1]}})
+    assert "no search space" in said(search_space=None, inputs=right["inputs"] | {"a": right["inputs"]["b"]})
+    assert "has no values" in said(search_space={"a": {"type": "choice"}})
+    assert "has no q" in said(search_space={"a": {"type": "qlognormal", "mu": 1, "sigma": 1}})
+    assert "unknown kind" in said(search_space={"a": {"type": "other", "mu": 1, "sigma": 1}})
+    assert "must be an object" in said(search_space={"a": 5})
+    assert "Grid sampling" in said(search_space={"a": {"type": "uniform", "min_value": 0, "max_value": 1}})
+    assert "goal" in said(objective={"goal": "best"})
+    assert "grid, random or bayesian" in said(sampling_algorithm="guess")
+    assert "policy is unknown" in said(early_termination={"policy_type": "other"})
+    assert "1 to 1000 trials" in said(limits={"max_total_trials": 0})
+    assert "must be" in said(limits={"max_total_trials": "x"})
+    assert "limits.timeout" in said(limits={"timeout": "soon"})

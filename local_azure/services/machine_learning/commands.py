@@ -151,6 +151,15 @@ def _input(home, place, source, mode):
     return place if source.is_dir() else place / source.name
 
 
+def copy_output(source, target):
+    """Put a copy of a file or a folder where another is wanted."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
 def _size(source):
     files = source.rglob("*") if source.is_dir() else [source]
     return sum(file.stat().st_size for file in files)

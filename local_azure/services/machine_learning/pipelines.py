@@ -1,6 +1,7 @@
 """Pipelines: steps that run as soon as what they need is there, side by side where nothing connects them.
 
-Each step is a run of its own, a child of the pipeline's. A step of type `pipeline` is a pipeline with steps of its own.
+Each step is a run of its own, a child of the pipeline's. A step of type `pipeline` is a pipeline with steps of its own;
+a step of type `sweep` has trials, and hands on what its best trial has made.
 A step whose component, code, environment and inputs are those of an earlier step takes over its outputs, as on Azure.
 """
 
@@ -9,13 +10,13 @@ import hashlib
 import json
 import re
 
-from . import arm, command_jobs, commands, references, running, runs, shapes
+from . import arm, command_jobs, commands, references, running, runs, shapes, sweep_steps, sweeps
 
 LOG = "logs/azureml/executionlogs.txt"
 FROM_PARENT = re.compile(r"\$\{\{parent\.inputs\.([\w.\-]+)\}\}")
 FROM_STEP = re.compile(r"\$\{\{parent\.jobs\.([\w\-]+)\.outputs\.([\w\-]+)\}\}")
 TO_PARENT = re.compile(r"\$\{\{parent\.outputs\.([\w\-]+)\}\}")
-KINDS = ("command", "pipeline")
+KINDS = ("command", "pipeline", "sweep")
 DEEPEST = 10  # pipelines within pipelines
 REUSED = "azureml.isreused"
 REUSED_RUN = "azureml.reusedrunid"
@@ -41,7 +42,7 @@ def _steps(state, asked):
         steps = _component(state, asked["componentId"]).get("jobs")
     if not steps:
         raise arm.user_error("The pipeline has no steps.", target="jobs")
-    return steps
+    return {name: sweep_steps.like_others(step) for name, step in steps.items()}
 
 
 def _component(state, reference):
@@ -70,11 +71,15 @@ def _check_step(state, workspace, name, asked, steps, step_name, step, depth):
         if (found := FROM_STEP.fullmatch(value)) and found[2] not in _outputs(state, steps[found[1]]):
             raise arm.user_error(f"The step {found[1]} has no output {found[2]}.", target=where)
     spec = _component(state, step["componentId"])
+    given_names = (step.get("inputs") or {}).keys() | (step.get("search_space") or {}).keys()
     for input_name, given in (spec.get("inputs") or {}).items():
         optional = str(given.get("optional")).lower() == "true" or given.get("default") is not None
-        if not optional and input_name not in (step.get("inputs") or {}):
+        if not optional and input_name not in given_names:
             raise arm.user_error(f"The step {step_name} is not given its input {input_name}.", target=f"{where}.inputs")
     task = _as_job(state, asked, step_name, step, _stand_ins(spec, step), {})
+    if kind == "sweep":
+        sweeps.check(state, workspace, name, task)
+        return
     if kind == "pipeline":
         check(state, workspace, name, task, depth + 1)
         return
@@ -118,9 +123,11 @@ def _check_order(needs):
 
 
 def _stand_ins(spec, step):
-    """Inputs of the right kind for a check, before there are any."""
-    kinds = {name: (spec.get("inputs") or {}).get(name, {}) for name in step.get("inputs") or {}}
-    return {name: {"jobInputType": "literal", "value": ""} for name in kinds}
+    """Inputs for a check, before there are any."""
+    names = step.get("inputs") or {}
+    if step.get("type") == "sweep":  # whose command is checked with the inputs that it has
+        names = (names | (spec.get("inputs") or {})).keys() - (step.get("search_space") or {}).keys()
+    return {name: {"jobInputType": "literal", "value": ""} for name in names}
 
 
 def _as_job(state, asked, name, step, inputs, outputs):
@@ -144,19 +151,18 @@ def _as_job(state, asked, name, step, inputs, outputs):
         kind = {"jobOutputType": str(given.get("type") or "uri_folder")}
         task[output] = kind | kept | {key: value for key, value in outputs.get(output, {}).items() if value}
     resources = step.get("resources") or spec.get("resources") or {}
-    variables = (spec.get("environment_variables") or {}) | (step.get("environment_variables") or {})
-    return shared | {
-        "jobType": "Command",
+    what = {
         "command": spec.get("command"),
         "codeId": spec.get("code"),
         "environmentId": step.get("environment") or spec.get("environment"),
-        "environmentVariables": variables,
-        "computeId": step.get("computeId") or settings.get("default_compute") or asked.get("computeId"),
+        "environmentVariables": (spec.get("environment_variables") or {}) | (step.get("environment_variables") or {}),
         "distribution": step.get("distribution") or spec.get("distribution"),
         "resources": {"instanceCount": _whole(resources.get("instance_count"))},
-        "limits": _limits(step.get("limits")),
-        "outputs": task,
     }
+    shared["computeId"] = step.get("computeId") or settings.get("default_compute") or asked.get("computeId")
+    if step.get("type") == "sweep":
+        return shared | sweep_steps.as_sweep(step) | {"trial": what, "outputs": task}
+    return shared | {"jobType": "Command", **what, "limits": _limits(step.get("limits")), "outputs": task}
 
 
 def _whole(value):
@@ -164,10 +170,8 @@ def _whole(value):
 
 
 def _limits(given):
-    """The limits of a step, which have a number of seconds or a duration."""
-    timeout = (given or {}).get("timeout")
-    if isinstance(timeout, int) or (isinstance(timeout, str) and timeout.isdecimal()):
-        timeout = f"PT{timeout}S"
+    """The limits of a step."""
+    timeout = sweep_steps.duration((given or {}).get("timeout"))
     return {"jobLimitsType": "Command", "timeout": timeout} if timeout else {}
 
 
@@ -223,7 +227,7 @@ class Pipeline:
         spec = _component(self.state, step["componentId"])
         inputs = {key: value for key, given in (step.get("inputs") or {}).items() if (value := self.value(given))}
         for key, given in (spec.get("inputs") or {}).items():
-            if key not in inputs and given.get("default") is not None:
+            if key not in inputs and key not in (step.get("search_space") or {}) and given.get("default") is not None:
                 inputs[key] = {"jobInputType": "literal", "value": given["default"]}
         for key, value in inputs.items():
             kind = (spec.get("inputs") or {}).get(key, {}).get("type")

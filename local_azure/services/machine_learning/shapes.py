@@ -91,6 +91,8 @@ STEP = {
     "type": TEXT, "componentId": TEXT, "display_name": TEXT, "computeId": TEXT, "environment": TEXT, "inputs": INPUTS,
     "outputs": OUTPUTS, "limits": {"timeout": (str, int)}, "resources": {"instance_count": (str, int)},
     "environment_variables": VARIABLES, "tags": Named(SCALAR), "distribution": ANY_OBJECT,
+    "trial": {"componentId": TEXT}, "search_space": Named(ANY_OBJECT, NAME),
+    "objective": {"goal": TEXT, "primary_metric": TEXT}, "early_termination": {"policy_type": TEXT},
 }  # fmt: skip
 STEPS = Named(STEP, r"[A-Za-z0-9_][A-Za-z0-9_\-]{0,99}")
 SETTINGS = {"default_compute": TEXT, "continue_on_step_failure": SCALAR, "force_rerun": SCALAR}

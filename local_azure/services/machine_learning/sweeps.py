@@ -6,6 +6,8 @@ What to try next and whom to stop is decided in engines/search.py; the values co
 import asyncio
 import json
 
+from starlette.concurrency import run_in_threadpool
+
 from ...engines import search
 from . import arm, command_jobs, commands, running, runs, shapes, tracking
 from .expressions import REFERENCE, references
@@ -179,10 +181,20 @@ class Sweep:
             "experimentName": asked["experimentName"],
             "displayName": name,
             "inputs": inputs | (asked.get("inputs") or {}),
-            "outputs": asked.get("outputs") or {},
+            "outputs": self.outputs_of_trials(),
             "limits": limits,
             "tags": (asked.get("tags") or {}) | tags,
             "properties": {},
+        }
+
+    def outputs_of_trials(self):
+        """Where trials write: in a pipeline each to a place of its own, since the best one's are handed on."""
+        asked = self.asked.get("outputs") or {}
+        if not self.run["pipelineChild"]:
+            return asked
+        left_out = ("uri", "assetName", "assetVersion")
+        return {
+            name: {key: value for key, value in given.items() if key not in left_out} for name, given in asked.items()
         }
 
     async def end(self, name):
@@ -221,12 +233,36 @@ class Sweep:
             if child:
                 await running.stop(self.state, child)
 
-    def conclude(self, timed_out):
+    def best(self):
+        """The name of the best trial so far; None if the metric was never logged."""
+        better = max if self.maximize else min
+        return better(self.values, key=self.values.get) if self.values else None
+
+    async def hand_on(self):
+        """The outputs of the best trial as those of the sweep; copied to where a pipeline wants them."""
+        child = runs.find(self.state, self.run["workspace"], self.best() or "")
+        made = dict(child["outputs"]) if child else {}
+        if not self.run["pipelineChild"]:
+            return made
+        paths, noted = command_jobs.targets(
+            self.state, self.run["workspace"], self.run["name"], self.asked.get("outputs")
+        )  # fmt: skip
+        for name, given in made.items():
+            if (self.asked["outputs"].get(name) or {}).get("uri"):
+                source = commands.target_path(self.state, self.run["workspace"], given["uri"])
+                await run_in_threadpool(commands.copy_output, source, paths[name][0])
+                made[name] = noted[name]
+            else:
+                paths[name] = (commands.target_path(self.state, self.run["workspace"], given["uri"]), given["type"])
+        if made and (run := runs.change(self.state, self.run, outputs=made)):
+            await command_jobs.register(self.state, run, paths)
+        return made
+
+    def conclude(self, timed_out, outputs):
         """The end of the sweep: its best trial noted, or why there is none."""
-        properties, changes = {}, {}
+        properties, changes = {}, {"outputs": outputs}
         if self.values:
-            better = max if self.maximize else min
-            best = better(self.values, key=self.values.get)
+            best = self.best()
             properties |= {"best_child_run_id": best, "score": str(self.values[best])}
             self.say(f"Best: {best}, {self.metric} {self.values[best]:g}, {search.text(self.settings[best])}")
         else:
@@ -247,6 +283,8 @@ class Sweep:
             first = next(iter(self.settings))
             message = f"All {len(self.over)} trials have failed. The log of {first} says how the first one did."
             runs.move(self.state, self.run, "Failed", error=runs.user_error(message), **changes)
+        elif not self.values and self.run["pipelineChild"] and self.asked.get("outputs"):
+            runs.move(self.state, self.run, "Failed", error=runs.user_error(message), **changes)  # none to hand on
         else:
             runs.move(self.state, self.run, "Completed", **changes)
 
@@ -266,7 +304,7 @@ async def run_sweep(state, run):
     except BaseException:  # canceled, or failed: no trial goes on alone
         await asyncio.shield(sweep.stop())
         raise
-    sweep.conclude(timed_out)
+    sweep.conclude(timed_out, await sweep.hand_on())
 
 
 def _warm(run):
