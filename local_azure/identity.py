@@ -2,7 +2,7 @@
 
 Tokens come from a managed-identity endpoint (the App Service protocol, api-version 2019-08-01), which is what makes an
 unmodified `DefaultAzureCredential` work. They are JSON Web Tokens signed with the user's own secret (HS256), good for
-an hour, and are checked on the way in: signature, expiry, audience.
+an hour (those of a job for longer), and are checked on the way in: signature, expiry, audience.
 """
 
 import base64
@@ -32,12 +32,12 @@ def _sign(message, secret):
     return _encode(hmac.new(secret.encode(), message.encode(), hashlib.sha256).digest())
 
 
-def issue(resource, secret, now=None):
+def issue(resource, secret, now=None, lifetime=LIFETIME):
     """A token for `resource` (an audience such as https://cognitiveservices.azure.com) and its expiry (epoch s)."""
     issued = int(now or time.time())
     claims = {
         "aud": resource, "iss": f"https://sts.windows.net/{TENANT}/", "tid": TENANT, "oid": PRINCIPAL, "sub": PRINCIPAL,
-        "iat": issued, "nbf": issued, "exp": issued + LIFETIME, "idtyp": "app", "xms_local_azure": True,
+        "iat": issued, "nbf": issued, "exp": issued + lifetime, "idtyp": "app", "xms_local_azure": True,
     }  # fmt: skip
     message = ".".join(_encode(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
     return f"{message}.{_sign(message, secret)}", claims["exp"]

@@ -792,3 +792,31 @@ def test_tags_that_are_no_texts_and_unknown_identities_are_refused(workspace):
         given = {"location": "local", "properties": {"authMode": "Key"}, **body}
         assert workspace.http("PUT", "/onlineEndpoints/odd-one", given).status_code == 400, body
     assert workspace.http("GET", "/onlineEndpoints/odd-one").status_code == 404
+
+
+def test_what_runs_for_a_workspace_ends_with_it(workspace, tmp_path):
+    from azure.ai.ml import MLClient, command
+    from azure.ai.ml.entities import Environment, Model, Workspace
+
+    ml = workspace.ml
+    ml.workspaces.begin_create(Workspace(name="passing")).result()
+    other = MLClient(workspace.credential, ml.subscription_id, ml.resource_group_name, "passing")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "score.py").write_text(SCORE)
+    (tmp_path / "weights.json").write_text('{"slope": 3}')
+    other.models.create_or_update(Model(name="line", version="1", path=str(tmp_path / "weights.json")))
+    other.environments.create_or_update(Environment(name="scoring", version="1", image="python:3.11"))
+    before = {process.pid for process in workspace.server.children(recursive=True)}
+    make_endpoint(SimpleNamespace(ml=other), "passing-by")
+    other.online_deployments.begin_create_or_update(deployment(tmp_path, "passing-by", "blue")).result()
+    job = other.jobs.create_or_update(command(command="sleep 300", environment=ENVIRONMENT))
+    until = time.monotonic() + 20
+    while other.jobs.get(job.name).status != "Running" and time.monotonic() < until:
+        time.sleep(0.05)
+    begun = [one for one in workspace.server.children(recursive=True) if one.pid not in before]
+    assert any("sleep" in " ".join(one.cmdline()) for one in begun) and len(begun) > 1
+    ml.workspaces.begin_delete("passing", delete_dependent_resources=False).result()
+    assert psutil.wait_procs(begun, timeout=10)[1] == []
+    assert workspace.http("GET", f"/jobs/{job.name}").status_code == 404
+    make_endpoint(workspace, "passing-by")  # the name is free again
+    ml.online_endpoints.begin_delete("passing-by").result()

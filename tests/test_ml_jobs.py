@@ -11,6 +11,10 @@ from datetime import datetime
 import psutil
 import pytest
 
+from local_azure import identity
+from local_azure.errors import AzureError
+from local_azure.userdata import load_secrets
+
 pytest_plugins = ["ml_workspace"]
 
 ENVIRONMENT = "azureml://registries/azureml/environments/sklearn-1.5/versions/1"
@@ -157,6 +161,32 @@ def test_a_script_finds_the_variables_that_azure_sets(workspace):
     tracking = workspace.http("GET", "").json()["properties"]["mlFlowTrackingUri"]
     expected = ["variables", "variables", "variables", os.environ["AZUREML_WORKSPACE_NAME"], "test", tracking]
     assert json.loads(workspace.log("variables")) == expected
+
+
+def test_a_jobs_token_outlasts_the_job(workspace):
+    """The usual token is good for an hour. A job may run for longer, and a laptop sleep meanwhile."""
+    workspace.put_job("long", command="echo $MLFLOW_TRACKING_TOKEN; test $MLFLOW_TRACKING_TOKEN = $AZUREML_RUN_TOKEN")
+    assert workspace.wait("long")["status"] == "Completed", workspace.log("long")
+    secret, in_a_week = load_secrets()["signing"], time.time() + 7 * 86400
+    token = workspace.log("long").strip()
+    assert identity.verify(token, secret, ["https://ml.azure.com"], in_a_week)["exp"] > in_a_week
+    usual, _ = identity.issue("https://ml.azure.com", secret)
+    with pytest.raises(AzureError, match="expired"):
+        identity.verify(usual, secret, ["https://ml.azure.com"], in_a_week)
+
+
+def test_the_mlflow_run_of_a_job_runs_as_soon_as_the_job_does(workspace):
+    """Also where the script logs nothing at all."""
+
+    def mlflow_status(name):
+        path = f"https://local.api.azureml.ms/mlflow/v1.0{workspace.path}/api/2.0/mlflow/runs/get?run_id={name}"
+        return workspace.http("GET", path).json()["run"]["info"]["status"]
+
+    workspace.put_job("silent", command="while [ ! -e outputs/stop ]; do sleep 0.05; done")
+    workspace.wait("silent", "Running")
+    assert mlflow_status("silent") == "RUNNING"
+    workspace.http("POST", "/jobs/silent/cancel")
+    assert workspace.wait("silent")["status"] == "Canceled" and mlflow_status("silent") == "KILLED"
 
 
 def test_a_script_can_itself_call_azure(workspace):

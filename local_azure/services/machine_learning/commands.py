@@ -23,11 +23,12 @@ import local_azure
 from ... import identity
 from ...engines import processes
 from ...hosts import UPSTREAM_VARIABLE
-from . import arm, assets, datastores, references, runs
+from . import arm, assets, datastores, references, runs, tracking
 from .expressions import expand
 
 MOST_COPIED = 100 * 2**20  # bytes of an input that are copied, so that a script cannot change what it was given
 READ_ONLY = ("ReadOnlyMount", "Download", "EvalDownload", "EvalMount", None)
+TOKEN_LIFETIME = 30 * 86400  # seconds: a job, and a lid that was closed on it, may outlast the usual hour
 ERROR_LENGTH = 4000  # characters of a traceback in a run's error; the log has all
 TRACEBACK = "Traceback (most recent call last):"
 
@@ -49,6 +50,7 @@ async def execute(state, run, command, values, sources, targets, seconds=None, f
         text = _expanded(command, values | paths)
         environment = await _environment(state, run, place, paths)
         runs.move(state, run, "Running")
+        await tracking.start(state, run)
         outcome = await processes.run(text, place / "wd", environment, log, mark(run), seconds)
         runs.move(state, run, "Finalizing")
         await run_in_threadpool(_collect, place, artifacts)
@@ -96,9 +98,7 @@ def _plain(path):
     """The same folder by a name that a shell does not take apart."""
     if os.name != "posix" or re.fullmatch(r"[\w./+@%-]+", str(path)):
         return path
-    short = (
-        Path(tempfile.gettempdir()) / f"local-azure-{os.getuid()}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    )
+    short = Path(tempfile.gettempdir()) / f"local-azure-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     if not (short.is_symlink() and short.resolve() == path.resolve()):
         short.unlink(missing_ok=True)
         short.symlink_to(path, target_is_directory=True)
@@ -201,7 +201,7 @@ async def _environment(state, run, place, paths):
     _, _, subscription, _, group, *_ = workspace.split("/")
     port = state.server.servers[0].sockets[0].getsockname()[1]
     scope = f"azureml://{arm.REGION}.api.azureml.ms/mlflow/v1.0{workspace}"
-    token, expires = identity.issue("https://ml.azure.com", state.secrets["signing"])
+    token, expires = identity.issue("https://ml.azure.com", state.secrets["signing"], lifetime=TOKEN_LIFETIME)
     experiment = asked["experimentName"]
     values = {
         **os.environ,

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 
-from . import arm, command_jobs, commands, references, running, runs, shapes, sweep_steps, sweeps
+from . import arm, command_jobs, commands, references, running, runs, shapes, sweep_steps, sweeps, tracking
 
 LOG = "logs/azureml/executionlogs.txt"
 FROM_PARENT = re.compile(r"\$\{\{parent\.inputs\.([\w.\-]+)\}\}")
@@ -346,6 +346,7 @@ def _earlier(state, workspace, signature):
 async def run_pipeline(state, run):
     """Run the steps of a pipeline; the pipeline itself takes no node."""
     runs.move(state, run, "Running")
+    await tracking.start(state, run)
     pipeline = Pipeline(state, run)
     try:
         await pipeline.go()

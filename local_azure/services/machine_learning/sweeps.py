@@ -292,6 +292,7 @@ class Sweep:
 async def run_sweep(state, run):
     """Run the trials of a sweep; the sweep itself takes no node."""
     runs.move(state, run, "Running")
+    await tracking.start(state, run)
     await asyncio.to_thread(_warm, run)
     sweep = Sweep(state, run)
     timed_out = False

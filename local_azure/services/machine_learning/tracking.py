@@ -32,6 +32,11 @@ async def begin(state, run):
     return await _call("create_run_for_job", state, *where)
 
 
+async def start(state, run):
+    """Note in MLflow that the job runs now, whether or not its script ever logs anything."""
+    return await _call("start_run", state, run["name"], run["workspace"])
+
+
 async def end(state, run):
     """Note in MLflow how the job ended."""
     return await _call("finish_run", state, run["name"], STATUSES[run["status"]], run["workspace"])

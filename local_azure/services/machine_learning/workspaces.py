@@ -80,13 +80,22 @@ def all_of(state, subscription=None, group=None):
     return [one for one in found if one["type"].lower() == f"{arm.PROVIDER}/workspaces".lower()]
 
 
-def delete(state, path):
-    """A workspace goes with all that is in it. Its storage account is a resource of its own, and stays."""
-    from . import mlflow  # which knows workspaces' assets
+async def delete(state, path):
+    """A workspace goes with all that is in it, and what runs for it ends. Its storage account stays: it is another
+    resource.
+    """
+    from . import endpoints, instances, mlflow, running, runs, schedules  # all of which know workspaces' assets
 
-    for kind in (datastores.SECRETS, "ml-run"):
+    for run in runs.everyone(state, path):
+        if run["status"] not in runs.ENDED and not run["parent"]:
+            await running.stop(state, run)
+    await instances.forget(state, path)
+    for kind in (datastores.SECRETS, endpoints.KEYS, runs.KIND, schedules.KIND):
         for key, _ in state.store.items(kind, path.lower() + "/"):
             state.store.delete(kind, key)
+    for name, endpoint in state.store.items(endpoints.NAMES):
+        if endpoint.lower().startswith(path.lower() + "/"):
+            state.store.delete(endpoints.NAMES, name)
     mlflow.forget(state, path)
     arm.delete(state, path)
 
@@ -143,7 +152,7 @@ async def remove(request):
             f"The workspace {WORKSPACE} belongs to the course and stays. `python -m local_azure reset` empties it."
         )
         raise arm.user_error(message, 409, "Conflict")
-    delete(state, found["id"])
+    await delete(state, found["id"])
     return arm.done(request, found, 202)
 
 
