@@ -1,6 +1,7 @@
-"""A local Azure of the test module's own, as start() prepares it, and MLClient for its workspace.
+"""A local Azure as a notebook has it: a server process of its own, and this test process prepared by start().
 
-The server is a process of its own, so that tests can kill it. Used as a plugin by the tests of jobs.
+The server is a process of its own, so that tests can kill it. Used as a plugin by the tests of Azure Machine Learning
+and of storage: `azure` is the server's folder, `arm` plain HTTP, `workspace` all that a notebook has after start().
 """
 
 import json
@@ -13,41 +14,71 @@ import pytest
 import requests
 
 import local_azure
+from local_azure.identity import issue
+from local_azure.userdata import load_secrets
 
 SECONDS = 60
+LEFT_OVER = ("LOCAL_AZURE", "LOCAL_AZURE_UPSTREAM_PROXY", "LOCAL_AZURE_TRUSTED_BUNDLE", "FOUNDRY_ENDPOINT")
+NAMES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAME")  # what start() exports
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
-    """What a notebook has after start(): variables set, `ml` an MLClient; and `http` for requests of one's own."""
-    home = tmp_path_factory.mktemp("ml") / "home with a blank"
-    kept = dict(os.environ)
-    os.environ.update(LOCAL_AZURE_HOME=str(home), LOCAL_AZURE_ALWAYS="1", LOCAL_AZURE_IDLE_MINUTES="5")
-    os.environ.update(local_azure.environment())
-    try:
-        yield Workspace(home)
-    finally:
+def azure(tmp_path_factory):
+    """The environment that start() makes, for the tests of one file; the folder of its server."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in LEFT_OVER:
+            patch.delenv(name, raising=False)
+        home = tmp_path_factory.mktemp("local-azure") / "home with a blank"
+        patch.setenv("LOCAL_AZURE_HOME", str(home))
+        patch.setenv("LOCAL_AZURE_ALWAYS", "1")
+        patch.setenv("LOCAL_AZURE_IDLE_MINUTES", "5")
+        for name, value in local_azure.environment().items():
+            patch.setenv(name, value)
+        yield home
         local_azure.stop_server()
-        os.environ.clear()
-        os.environ.update(kept)
+
+
+@pytest.fixture(scope="module")
+def workspace_id(azure):
+    """The ARM id of the workspace that is there from the beginning."""
+    subscription, group, name = (os.environ[name] for name in NAMES)
+    return (
+        f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices"
+        f"/workspaces/{name}"
+    )
+
+
+@pytest.fixture(scope="module")
+def arm(azure):
+    """Plain HTTP to Azure Resource Manager with a token: arm("GET", path, version, json=…)."""
+    token, _ = issue("https://management.azure.com", load_secrets()["signing"])
+
+    def call(method, path, version="2024-10-01-preview", headers=None, **given):
+        headers = {"Authorization": f"Bearer {token}"} if headers is None else headers
+        query = {"api-version": version} if version else {}
+        return requests.request(
+            method, f"https://management.azure.com{path}", params=query, headers=headers, timeout=20, **given
+        )
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def workspace(azure, workspace_id):
+    """What a notebook has after start(): variables set, `ml` an MLClient; and `http` for requests of one's own."""
+    return Workspace(azure, workspace_id)
 
 
 class Workspace:
     """The workspace of a server, through the SDK and through plain requests."""
 
-    def __init__(self, home):
+    def __init__(self, home, path):
         from azure.ai.ml import MLClient
         from azure.identity import DefaultAzureCredential
 
-        self.home = home
+        self.home, self.path = home, path
         self.credential = DefaultAzureCredential()
-        names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAME")
-        self.ml = MLClient(self.credential, *(os.environ[name] for name in names), enable_telemetry=False)
-        subscription, group, name = (os.environ[name] for name in names)
-        self.path = (
-            f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices"
-            f"/workspaces/{name}"
-        )
+        self.ml = MLClient(self.credential, *(os.environ[name] for name in NAMES), enable_telemetry=False)
 
     @property
     def server(self):

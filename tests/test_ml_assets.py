@@ -39,7 +39,7 @@ from local_azure.services.machine_learning import assets, datastores, workspaces
 from local_azure.store import Store
 from local_azure.userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, load_secrets
 
-pytest_plugins = ("azure_process",)
+pytest_plugins = ["ml_workspace"]
 
 PARCELS = "parcel,late\n1,0\n2,1\n"
 

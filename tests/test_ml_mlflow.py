@@ -32,7 +32,7 @@ from local_azure.identity import issue
 from local_azure.services.machine_learning import mlflow as ours
 from local_azure.userdata import load_secrets
 
-pytest_plugins = ("azure_process",)
+pytest_plugins = ["ml_workspace"]
 matplotlib.use("agg")
 
 HOST = "https://local.api.azureml.ms"

@@ -30,7 +30,7 @@ from azure.storage.blob import (
 from local_azure.services.storage import account_key
 from local_azure.userdata import load_secrets
 
-pytest_plugins = ("azure_process",)
+pytest_plugins = ["ml_workspace"]
 
 ACCOUNT = "ternlogistics"
 URL = f"https://{ACCOUNT}.blob.core.windows.net"

@@ -19,7 +19,7 @@ from azure.storage.blob import generate_account_sas
 from local_azure.services.storage import account_key
 from local_azure.userdata import load_secrets
 
-pytest_plugins = ("azure_process",)
+pytest_plugins = ["ml_workspace"]
 
 ACCOUNT = "devstoreaccount1"  # Azurite's documented account for development, and its key
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
