@@ -503,3 +503,33 @@ def test_what_is_wrong_with_a_sweep_in_a_pipeline_is_named(workspace):
     assert "1 to 1000 trials" in said(limits={"max_total_trials": 0})
     assert "must be" in said(limits={"max_total_trials": "x"})
     assert "limits.timeout" in said(limits={"timeout": "soon"})
+
+
+def test_the_default_version_of_a_component_is_the_newest(workspace, project):
+    from azure.ai.ml import load_component, load_job
+
+    for version in ("1", "2"):
+        changes = [{"name": "count_default"}, {"version": version}, {"display_name": f"version {version}"}]
+        workspace.ml.components.create_or_update(load_component(project / "count.yml", params_override=changes))
+    named = [{"jobs.count.component": "azureml:count_default@default"}]
+    job = workspace.ml.jobs.create_or_update(load_job(project / "job.yml", params_override=named))
+    assert workspace.wait(job.name)["status"] == "Completed"
+    path = "/components/count_default/labels/none"
+    step = {"type": "command", "componentId": workspace.path + path}
+    refused = workspace.http("PUT", "/jobs/none", {"properties": {"jobType": "Pipeline", "jobs": {"count": step}}})
+    assert (refused.status_code, "no label none" in refused.text) == (404, True)
+
+
+def test_a_model_that_a_pipeline_makes_is_downloaded(workspace, tmp_path):
+    from azure.ai.ml import dsl
+
+    train = step("echo trained > ${{outputs.model}}/model.txt", {}, {"model": "custom_model"})
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def training():
+        return {"trained": train().outputs.model}
+
+    name = workspace.ml.jobs.create_or_update(training()).name
+    assert workspace.wait(name)["status"] == "Completed"
+    workspace.ml.jobs.download(name, output_name="trained", download_path=tmp_path)
+    assert (tmp_path / "named-outputs" / "trained" / "model.txt").read_text() == "trained\n"

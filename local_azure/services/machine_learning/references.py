@@ -14,10 +14,15 @@ OF_REGISTRY = re.compile(
     r"azureml:/*registries/([^/]+)/(data|models|environments|components|codes)/([^/]+)/(versions|labels)/([^/]+)",
     re.IGNORECASE,
 )
+LABELLED = re.compile(
+    r"(?:azureml:)?(/subscriptions/.*)/(data|models|environments|components)/([^/]+)/labels/([^/]+)",
+    re.IGNORECASE,
+)
 ASSET = re.compile(r"(?:azureml:)?/*(?:.*/)?(data|models|codes)/([^/]+)/versions/([^/]+)", re.IGNORECASE)
 SHORT = re.compile(r"(?:azureml:)?(?!azureml:)([^/:@]+)(?::([^/:@]+)|@([^/:@]+))")
 ADDRESS = {"data": "dataUri", "models": "modelUri", "codes": "codeUri"}
 REGISTRIES = "ml-registry"  # kind of the store's records: key a registry's name in small letters, value its ARM id
+LABELS = {"components": ("latest", "default")}  # azure-ai-ml leaves it to the service which version is the default
 MICROSOFTS = "azureml"  # the name of Microsoft's own registry, open to everybody on Azure
 
 
@@ -52,11 +57,11 @@ def located(state, workspace, uri):
 
 
 def version_of(state, workspace, collection, name, version=None, label=None):
-    """The resource of an asset's version, by version or by label (latest). 404 if there is none."""
+    """The resource of an asset's version, by version or by label. 404 if there is none."""
     from .assets import latest
 
     if label:
-        if label.lower() != "latest":
+        if label.lower() not in LABELS.get(collection, ("latest",)):
             raise arm.user_error(f"{name} has no label {label}. Assets here have the label latest.", 404, "NotFound")
         found = latest(state, f"{workspace}/{collection}/{name}")
         if not found:
@@ -99,10 +104,13 @@ def registry_of(state, name):
 
 
 def asset(state, reference):
-    """The resource of a version, by its ARM id or by azureml://registries/<registry>/<kind>/<name>/versions/<version>
+    """The resource of a version by its id, with a version or with …/labels/latest; 404 if there is none.
 
-    or …/labels/latest. 404 if there is none.
+    reference: an ARM id, or azureml://registries/<registry>/<kind>/<name>/versions/<version>.
     """
+    if found := LABELLED.fullmatch(reference):
+        home, collection, name, label = found.groups()
+        return version_of(state, home, collection.lower(), name, label=label)
     found = OF_REGISTRY.fullmatch(reference)
     if not found:
         return arm.get(state, reference.removeprefix("azureml:"))

@@ -213,7 +213,15 @@ def _references(inputs):
 
 
 def _outputs(run):
-    return {name: {"assetId": output_id(run, name), "type": given["type"]} for name, given in run["outputs"].items()}
+    return {
+        name: {"assetId": output_id(run, name), "type": _data_type(given["type"])}
+        for name, given in run["outputs"].items()
+    }
+
+
+def _data_type(kind):
+    """An output's type as data: azure-ai-ml 1.35 does not download what is called a model, but it does a folder."""
+    return "uri_folder" if kind.endswith("_model") else kind
 
 
 def output_id(run, name):
