@@ -53,7 +53,7 @@ test: install  ## style, unit tests, notebooks, exercises, the built site
 lighthouse: book  ## Lighthouse's scores for every page, on a simulated phone; takes a quarter of an hour, needs Node.js
 	@$(RUN) tools/lighthouse.py
 
-bench: install  ## start-up, overhead and memory of local_azure
+bench: install  ## start-up, overhead and memory of local_azure, and how long jobs and endpoints take
 	@$(RUN) tools/bench.py
 
 lock: install  ## requirements.in -> requirements.txt

@@ -5,10 +5,17 @@ answer, milliseconds a call takes (median and 95th percentile, one requests sess
 a second with eight client processes. What a call is: for local_azure a keyed POST whose document is empty, so that
 no engine runs; for moto the list of buckets; for Azurite the signed list of containers. local_azure is measured
 directly and through its TLS proxy, the way notebooks use it.
+
+Then, for local_azure alone and through its proxy, what Azure Machine Learning's clients ask most: a job, a data asset,
+a logged metric, an online endpoint with a key, each as one plain request; the same job through MLClient, whose own work
+is in it; and a job whose command does nothing, from its submission until it is Completed.
 """
 
 import argparse
+import contextlib
 import datetime
+import io
+import itertools
 import json
 import multiprocessing
 import os
@@ -30,6 +37,8 @@ CALLS = 1000
 RATE_SECONDS = 4
 CLIENTS = 8
 EMPTY = {"kind": "LanguageDetection", "analysisInput": {"documents": [{"id": "1", "text": ""}]}}
+JOBS = 20
+SCORE = "def init():\n    pass\n\n\ndef run(raw):\n    return []\n"
 LANGUAGE = "/language/:analyze-text?api-version=2023-04-01"
 
 
@@ -58,14 +67,19 @@ def wait_for_answer(request, process, limit=60):
 
 def milliseconds(request, calls=CALLS):
     """(median, 95th percentile) of one session's calls."""
-    taken = []
     with requests.Session() as session:
         session.trust_env = request[1].startswith("https")
-        for _ in range(calls + 20):
-            start = time.perf_counter()
-            call(session, request)
-            taken.append((time.perf_counter() - start) * 1000)
-    taken = sorted(taken[20:])  # the first few open the connection
+        return timed(lambda: call(session, request), calls, 20)  # the first few open the connection
+
+
+def timed(function, calls, before=0):
+    """(median, 95th percentile) in milliseconds of so many calls, some more before them left out."""
+    taken = []
+    for _ in range(before + calls):
+        start = time.perf_counter()
+        function()
+        taken.append((time.perf_counter() - start) * 1000)
+    taken = sorted(taken[before:])
     return statistics.median(taken), taken[int(len(taken) * 0.95)]
 
 
@@ -165,6 +179,94 @@ def load_everything(secured):
             call(session, ("POST", secured[1], {**secured[2], "json": body}))
 
 
+def bench_machine_learning():
+    """What Azure Machine Learning's clients ask: {what: (median, 95th percentile) in milliseconds}."""
+    home = tempfile.mkdtemp()
+    os.environ.update(LOCAL_AZURE_HOME=home, LOCAL_AZURE_ALWAYS="1")
+    import local_azure
+
+    os.environ.update(local_azure.environment())
+    try:
+        return _machine_learning(Path(home))
+    finally:
+        local_azure.stop_server()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _machine_learning(home):
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
+
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAME")
+    subscription, group, name = (os.environ[one] for one in names)
+    credential = DefaultAzureCredential()
+    client = MLClient(credential, subscription, group, name, enable_telemetry=False)
+    token = credential.get_token("https://management.azure.com/.default").token
+    bearer = {"Authorization": f"Bearer {token}"}
+    path = (
+        f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices"
+        f"/workspaces/{name}"
+    )
+
+    def asked(method, where, body=None):
+        address = f"https://management.azure.com{path}{where}?api-version=2025-01-01-preview"
+        return method, address, {"headers": bearer, "json": body}
+
+    numbers = itertools.count()
+    environment = "azureml://registries/azureml/environments/sklearn-1.5/versions/1"
+    idle = {"jobType": "Command", "command": "true", "environmentId": environment}
+
+    with requests.Session() as session:
+
+        def run_a_job():
+            job = f"job{next(numbers)}"
+            call(session, asked("PUT", f"/jobs/{job}", {"properties": idle}))
+            while True:
+                status = call(session, asked("GET", f"/jobs/{job}")).json()["properties"]["status"]
+                if status in ("Completed", "Failed", "Canceled"):
+                    break
+                time.sleep(0.005)
+            if status != "Completed":
+                raise SystemExit(f"{job} is {status}")
+
+        jobs = timed(run_a_job, JOBS, 2)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # progress bars
+        uri, key = _deployed(client, home / "score")
+    metric = {"run_id": "job0", "key": "loss", "value": 0.5, "timestamp": 0, "step": 1}
+    tracking = f"https://local.api.azureml.ms/mlflow/v1.0{path}/api/2.0/mlflow/runs/log-metric"
+    scored = {"headers": {"Authorization": f"Bearer {key}"}, "json": {"data": []}}
+    return {
+        "GET of a job": milliseconds(asked("GET", "/jobs/job0")),
+        "MLClient.jobs.get": timed(lambda: client.jobs.get("job0"), 100, 3),
+        "GET of a data asset": milliseconds(asked("GET", "/data/rows/versions/1")),
+        "log-metric": milliseconds(("POST", tracking, {"headers": bearer, "json": metric})),
+        "online endpoint, key": milliseconds(("POST", uri, scored)),
+        "a job that does nothing": jobs,
+    }
+
+
+def _deployed(client, folder):
+    """A data asset, and an endpoint whose script does nothing: its address and its key."""
+    from azure.ai.ml.entities import CodeConfiguration, Data, Environment, ManagedOnlineDeployment
+    from azure.ai.ml.entities import ManagedOnlineEndpoint as Endpoint
+
+    folder.mkdir()
+    (folder / "score.py").write_text(SCORE)
+    (folder / "rows.csv").write_text("a,b\n1,2\n")
+    client.data.create_or_update(Data(name="rows", version="1", type="uri_file", path=folder / "rows.csv"))
+    client.environments.create_or_update(Environment(name="plain", version="1", image="python:3.11"))
+    endpoint = client.online_endpoints.begin_create_or_update(Endpoint(name="bench", auth_mode="key")).result()
+    code = CodeConfiguration(code=str(folder), scoring_script="score.py")
+    deployment = ManagedOnlineDeployment(
+        name="blue", endpoint_name="bench", code_configuration=code, environment="azureml:plain:1",
+        instance_type="Standard_DS3_v2", instance_count=1,
+    )  # fmt: skip
+    client.online_deployments.begin_create_or_update(deployment).result()
+    endpoint.traffic = {"blue": 100}
+    client.online_endpoints.begin_create_or_update(endpoint).result()
+    return endpoint.scoring_uri, client.online_endpoints.get_keys("bench").primary_key
+
+
 def bench_moto(port=48322):
     folder = CACHE / "moto"
     if not (folder / "bin" / "moto_server").exists():
@@ -217,6 +319,8 @@ def main():
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with mock.patch.dict(os.environ):  # what sends calls to our proxy must not reach the others
         rows = [bench_local_azure(runs=5)]
+    with mock.patch.dict(os.environ):
+        learning = bench_machine_learning()
     if not arguments.only_ours:
         rows += [bench_moto(), bench_azurite()]
     proxy = rows[0].pop("proxy")
@@ -226,8 +330,12 @@ def main():
         print(f"{row['name']:14}" + "".join(f"{row[column]:>24.2f}" for column in columns))
     print(f"local_azure through its TLS proxy: median {proxy['median (ms)']:.2f} ms, p95 {proxy['p95 (ms)']:.2f} ms")
     print(f"local_azure with every engine loaded: {proxy['loaded (MB)']:.0f} MB")
+    print("Azure Machine Learning, through the proxy:")
+    for what, (median, p95) in learning.items():
+        print(f"  {what:24} median {median:8.2f} ms, p95 {p95:8.2f} ms")
     if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": rows, "proxy": proxy}, indent=1))
+        figures = {"rows": rows, "proxy": proxy, "machine learning": learning}
+        arguments.json.write_text(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":
