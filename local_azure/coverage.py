@@ -105,11 +105,12 @@ MACHINE_LEARNING = (
     ),
     _machine_learning(
         "batch_endpoints", "BatchEndpointOperations",
-        not_yet="begin_create_or_update begin_delete get invoke list list_jobs",
+        "begin_create_or_update begin_delete get invoke list list_jobs",
+        remarks={"invoke": "each mini-batch is scored by a process on this machine, whose Python has the packages"},
     ),
     _machine_learning(
         "batch_deployments", "BatchDeploymentOperations",
-        not_yet="begin_create_or_update begin_delete get list list_jobs",
+        "begin_create_or_update begin_delete get list list_jobs",
     ),
     _machine_learning("connections", "WorkspaceConnectionsOperations", not_yet="create_or_update delete get list"),
     _machine_learning(

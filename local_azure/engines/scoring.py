@@ -121,8 +121,8 @@ def _content_type(asked):
     return asked["headers"].get("content-type", "").split(";")[0].strip().lower()
 
 
-def load_script(path):
-    """The run function of a scoring script, after its init."""
+def module_of(path):
+    """The module of a scoring script, its init not yet called."""
     folder = os.environ.get("AML_APP_ROOT", os.getcwd())
     sys.path.append(folder)
     spec = importlib.util.spec_from_file_location("entry_module", os.path.join(folder, path))
@@ -131,6 +131,12 @@ def load_script(path):
     for name in ("init", "run"):
         if not hasattr(module, name):
             raise AttributeError(f"User script at {module.__file__} does not have a {name}() function defined.")
+    return module
+
+
+def load_script(path):
+    """The run function of a scoring script, after its init."""
+    module = module_of(path)
     function = Function(module.run)
     log.info("Invoking user's init function")
     module.init()
@@ -159,9 +165,7 @@ def _model_input(given, schema):
     if schema and not schema.is_tensor_spec():
         if not isinstance(given, dict):
             raise TypeError("The model takes a table: input_data must be an object with columns and data.")
-        table = pandas.DataFrame(**given)
-        kinds = dict(zip(schema.input_names(), schema.pandas_types(), strict=True))
-        return table.astype({name: kind for name, kind in kinds.items() if name in table.columns})
+        return typed(pandas.DataFrame(**given), schema)
     if schema and not isinstance(given, dict):
         return numpy.array(given, schema.inputs[0].type)
     if isinstance(given, list):
@@ -170,6 +174,12 @@ def _model_input(given, schema):
         return pandas.DataFrame(**given)
     kinds = {one.name: one.type for one in schema.inputs} if schema else {}
     return {name: numpy.asarray(value, kinds.get(name)) for name, value in given.items()}
+
+
+def typed(table, schema):
+    """A table with the types that a model's schema gives its columns."""
+    kinds = dict(zip(schema.input_names(), schema.pandas_types(), strict=True))
+    return table.astype({name: kind for name, kind in kinds.items() if name in table.columns})
 
 
 def _plain(result):
@@ -296,7 +306,8 @@ def take_streams():
     return asked, answers
 
 
-def main(kind, path):
+def serve(load, reply):
+    """Load, then answer for as long as there is a server. reply: (what was loaded, asked, body) -> (described, body)"""
     stream, answers = take_streams()
     shown = logging.StreamHandler()
     shown.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s [%(process)d] %(name)s - %(message)s"))
@@ -306,19 +317,27 @@ def main(kind, path):
     questions = queue.SimpleQueue()
     threading.Thread(target=listen, args=(stream, questions), daemon=True).start()
     try:
-        run = {"script": load_script, "mlflow": load_mlflow}[kind](path)
+        run = load()
     except BaseException:
         log.error("User's init function failed\nEncountered Exception %s", traceback.format_exc())
         sys.exit(NOT_READY)
     log.info("Ready")
     write(answers, {"ready": True})
     while True:
-        asked, body = questions.get()
-        began = time.perf_counter()
-        status, headers, content = answer(run, asked, body)
-        spent = (time.perf_counter() - began) * 1000
-        log.info("%s %s %d %.3fms %d", asked["method"], asked["path"], status, spent, len(content))
-        write(answers, {"status": status, "headers": headers}, content)
+        write(answers, *reply(run, *questions.get()))
+
+
+def _reply(run, asked, body):
+    began = time.perf_counter()
+    status, headers, content = answer(run, asked, body)
+    spent = (time.perf_counter() - began) * 1000
+    log.info("%s %s %d %.3fms %d", asked["method"], asked["path"], status, spent, len(content))
+    return {"status": status, "headers": headers}, content
+
+
+def main(kind, path):
+    load = {"script": load_script, "mlflow": load_mlflow}[kind]
+    serve(lambda: load(path), _reply)
 
 
 if __name__ == "__main__":

@@ -48,15 +48,15 @@ class Instance:
         self._since = None  # when the call that is being answered began
 
     @classmethod
-    async def start(cls, kind, path, folder, environment, log, name, seconds):
+    async def start(cls, kind, path, folder, environment, log, name, seconds, program=PROGRAM):
         """Start a process and wait until it can answer; NotReady if it cannot load its model in so many seconds.
 
         kind, path: "script" and a scoring script's path below AML_APP_ROOT, or "mlflow" and a model's folder.
-        name: marks the process and all that it starts, see `processes`.
+        name: marks the process and all that it starts, see `processes`. program: that loads and answers.
         """
         with open(log, "ab") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-u", str(PROGRAM), kind, str(path), cwd=folder, limit=LIMIT,
+                sys.executable, "-P", "-u", str(program), kind, str(path), cwd=folder, limit=LIMIT,
                 env={**environment, processes.MARK: name},
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output, **_own_group(),
             )  # fmt: skip

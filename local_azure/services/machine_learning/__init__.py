@@ -8,6 +8,10 @@ from starlette.routing import Match, Route
 from . import (
     arm,
     assets,
+    batch_deployments,
+    batch_endpoints,
+    batch_jobs,
+    batch_scoring,
     computes,
     datastores,
     deployments,
@@ -32,6 +36,7 @@ AUDIENCES = ()  # each route asks for what it needs: a token of ARM, or the key 
 async def resume(app):
     """What an earlier server left, and the workspace that is there from the beginning."""
     workspaces.ensure_first(app.state)
+    await batch_jobs.resume(app.state)
     await running.resume(app.state)
     online_deployments.resume(app.state)
     schedules.resume(app.state)
@@ -65,6 +70,9 @@ routes = [
     *mlflow.routes,
     *endpoints.routes,
     *online_deployments.routes,
+    *batch_endpoints.routes,
+    *batch_deployments.routes,
+    *batch_scoring.routes,
     *scoring.routes,
     _Rest("/{rest:path}", nothing_here, methods=["GET", "PUT", "PATCH", "POST", "DELETE", "HEAD"]),
 ]

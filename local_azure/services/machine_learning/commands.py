@@ -46,19 +46,19 @@ async def execute(state, run, command, values, sources, targets, seconds=None, f
         runs.move(state, run, "Preparing")
         start_logs(state, run)
         code = code_path(state, run["workspace"], run["properties"].get("codeId"))
-        paths = await run_in_threadpool(_prepare, state.home, place, code, sources, targets)
+        paths = await run_in_threadpool(prepare, state.home, place, code, sources, targets)
         text = _expanded(command, values | paths)
-        environment = await _environment(state, run, place, paths)
+        environment = await environment_of(state, run, place, paths)
         runs.move(state, run, "Running")
         await tracking.start(state, run)
         outcome = await processes.run(text, place / "wd", environment, log, mark(run), seconds)
         runs.move(state, run, "Finalizing")
-        await run_in_threadpool(_collect, place, artifacts)
+        await run_in_threadpool(collect, place, artifacts)
         if finish and outcome.code == 0:
             await finish()
         return _ended(state, run, text, outcome, log, seconds)
     except asyncio.CancelledError:
-        _collect(place, artifacts)  # no await: the server may be about to end
+        collect(place, artifacts)  # no await: the server may be about to end
         raise
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -82,7 +82,7 @@ async def clean_up(state, run):
     place = work_folder(state, run)
     await run_in_threadpool(processes.end_family, mark(run))
     with contextlib.suppress(OSError):
-        _collect(place, runs.folder(state, run))
+        collect(place, runs.folder(state, run))
     shutil.rmtree(place, ignore_errors=True)
 
 
@@ -105,7 +105,7 @@ def _plain(path):
     return short
 
 
-def _prepare(home, place, code, sources, targets):
+def prepare(home, place, code, sources, targets):
     """The folder, filled: code, inputs, empty outputs. Returns the paths by the names that expressions have."""
     folder = place / "wd"
     folder.mkdir(parents=True)
@@ -195,7 +195,7 @@ def write(path, text):
         file.write(text)
 
 
-async def _environment(state, run, place, paths):
+async def environment_of(state, run, place, paths):
     """The variables of a job: this server's, those of start(), those that Azure sets, and the job's own, which win."""
     workspace, asked = run["workspace"], run["properties"]
     _, _, subscription, _, group, *_ = workspace.split("/")
@@ -251,7 +251,7 @@ def _python_folder(place):
 # After
 
 
-def _collect(place, artifacts):
+def collect(place, artifacts):
     """Keep what the script wrote to ./outputs and ./logs, as Azure does."""
     for name in ("outputs", "logs"):
         written = place / "wd" / name
@@ -268,7 +268,7 @@ def _ended(state, run, command, outcome, log, seconds):
     if outcome.code == 0:
         return runs.move(state, run, "Completed")
     program = (command.split() or ["?"])[0]
-    said = _last_traceback(log)
+    said = last_traceback(log)
     message = (
         f"Execution failed. User process '{program}' exited with status code {outcome.code}. Please check log file "
         f"'{runs.USER_LOG}' for error details." + (f" Error: {said}" if said else "")
@@ -276,7 +276,7 @@ def _ended(state, run, command, outcome, log, seconds):
     return runs.move(state, run, "Failed", error=runs.user_error(message))
 
 
-def _last_traceback(log):
+def last_traceback(log):
     """The last traceback in a log, its middle left out if it is long; or else the last lines."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 16 * ERROR_LENGTH))

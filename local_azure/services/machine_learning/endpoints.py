@@ -128,7 +128,7 @@ async def write(request):
     before = arm.find(state, path)
     if not before:
         check_name(name, "an endpoint")
-        _check_place(state, path)
+        check_place(state, path)
     path = before["id"] if before else path
     resource = arm.put(state, path, _endpoint(state, path, body, given))
     state.store.put(NAMES, name.lower(), resource["id"])
@@ -137,14 +137,14 @@ async def write(request):
     return arm.done(request, resource, 200 if before else 201)
 
 
-def _check_place(state, path):
+def check_place(state, path):
     """A name may be taken by another workspace of the region, and a subscription has so many endpoints."""
     name = arm.name_of(path)
     if by_name(state, name):
         message = f"There is an endpoint named {name} in this region already, and names are unique in a region."
         raise arm.user_error(message, 409, "Conflict", target="name")
     if sum(arm.find(state, other) is not None for _, other in state.store.items(NAMES)) >= MOST_ENDPOINTS:
-        message = f"The subscription has {MOST_ENDPOINTS} online endpoints, which is its quota. Delete one."
+        message = f"The subscription has {MOST_ENDPOINTS} endpoints, which is its quota. Delete one."
         raise AzureError(400, "OutOfQuota", message)
 
 

@@ -153,16 +153,16 @@ def _prepare(state, deployment, revision, code, model):
     if code:
         shutil.copytree(code, place / "azureml-app", dirs_exist_ok=True)
     if model:
-        _place(model, place / _model_folder(asked["model"]))
+        place_model(model, place / model_folder(asked["model"]))
 
 
-def _model_folder(model):
+def model_folder(model):
     """azureml-models/<name>/<version>: what AZUREML_MODEL_DIR ends with."""
     name, _, version = commands.plain_id(model).split("/")[-3:]
     return Path("azureml-models") / name / version
 
 
-def _place(model, folder):
+def place_model(model, folder):
     """Put a model where a script looks for it: under its own file or folder name, as on Azure."""
     folder.mkdir(parents=True)
     files = model.rglob("*") if model.is_dir() else [model]
@@ -261,5 +261,5 @@ def _variables(state, deployment, place):
     if asked.get("codeConfiguration"):
         values["AZUREML_ENTRY_SCRIPT"] = asked["codeConfiguration"]["scoringScript"]
     if asked.get("model"):
-        values["AZUREML_MODEL_DIR"] = str(place / _model_folder(asked["model"]))
+        values["AZUREML_MODEL_DIR"] = str(place / model_folder(asked["model"]))
     return values | {name: str(value) for name, value in (asked.get("environmentVariables") or {}).items()}

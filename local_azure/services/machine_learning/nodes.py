@@ -14,21 +14,22 @@ class Nodes:
         self._changed = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def one(self, compute, limit):
-        """Hold a node of `compute` for the block. limit(): how many nodes there are, asked again while waiting."""
+    async def hold(self, compute, limit, count=1):
+        """Hold `count` nodes of `compute` for the block. limit(): how many there are, asked again while waiting."""
         line = self._lines.setdefault(compute, [])
-        ticket = object()
-        line.append(ticket)
+        tickets = [object() for _ in range(count)]
+        line.extend(tickets)
         try:
-            while ticket not in line[: limit()]:
+            while tickets[-1] not in line[: limit()]:
                 self._changed.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), LOOK_AGAIN)
             yield
         finally:
-            line.remove(ticket)
+            for ticket in tickets:
+                line.remove(ticket)
             self._changed.set()
 
     def used(self, compute):
-        """How many jobs run on a compute or wait for it; computes.py shows it as a cluster's nodes."""
+        """How many nodes jobs have or wait for; computes.py shows it as a cluster's nodes."""
         return len(self._lines.get(compute, ()))

@@ -70,7 +70,7 @@ def _probe(given, name):
     return probe
 
 
-def _variables(given):
+def variables(given):
     """The environment variables, which are text that a process can be given."""
     found = arm.expect(given, "environmentVariables", dict, {})
     for name, value in found.items():
@@ -122,7 +122,7 @@ def _scale(given):
     return {"scaleType": "Default"}
 
 
-def _served(state, given):
+def served(state, given):
     """(model id or None, code configuration or None), checked: what is served, and by which script."""
     model, code = arm.expect(given, "model", str), arm.expect(given, "codeConfiguration", dict)
     resource = references.asset(state, model) if model else None
@@ -157,7 +157,7 @@ def _deployment(state, body, given):
     """The record of a deployment, but for its state."""
     if str(given.get("endpointComputeType") or "Managed") != "Managed":
         raise arm.not_yet("deployments on Kubernetes", "It has managed online deployments.")
-    model, code = _served(state, given)
+    model, code = served(state, given)
     size, capacity = _size(given), _capacity(body)
     properties = {
         "endpointComputeType": "Managed",
@@ -167,7 +167,7 @@ def _deployment(state, body, given):
         "modelMountPath": arm.expect(given, "modelMountPath", str),
         "codeConfiguration": code,
         "environmentId": arm.expect(given, "environmentId", str),
-        "environmentVariables": _variables(given),
+        "environmentVariables": variables(given),
         "appInsightsEnabled": arm.expect(given, "appInsightsEnabled", bool, False),
         "instanceType": size,
         "scaleSettings": _scale(given),

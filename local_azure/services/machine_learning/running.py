@@ -9,7 +9,7 @@ from .nodes import Nodes
 
 SERVERLESS_NODES = 2  # jobs that name no compute run here, as many at once as the first cluster takes
 STOPPED = "The local Azure was stopped while the job ran. Its logs and what it had written are kept."
-RUNNERS = {}  # jobType -> the coroutine function (state, run) that runs it; filled by the module of each type
+RUNNERS = {}  # jobType, or a run's `runner` -> the coroutine function (state, run) that runs it; modules add their own
 
 log = logging.getLogger("local_azure")
 
@@ -18,7 +18,7 @@ def start(state, run):
     """Run a job in the background. Returns its task."""
     key = run["path"].lower()
     running = _running(state)
-    task = state.background(_supervise(state, run, RUNNERS[run["properties"]["jobType"]]))
+    task = state.background(_supervise(state, run, RUNNERS[run.get("runner") or run["properties"]["jobType"]]))
     running[key] = task
     task.add_done_callback(lambda _: running.pop(key, None))
     return task
@@ -59,13 +59,13 @@ def _end(state, run, status, message=None):
     runs.move(state, run, status, **({"error": runs.system_error(message)} if message else {}))
 
 
-def a_node(state, run):
-    """Hold one node of a run's compute."""
+def a_node(state, run, count=1):
+    """Hold one node of a run's compute, or `count` of them."""
     compute = run["properties"].get("computeId") or f"{run['workspace']}/serverless"
-    return state.ml_nodes.one(compute.lower(), lambda: _nodes(state, compute))
+    return state.ml_nodes.hold(compute.lower(), lambda: nodes(state, compute), count)
 
 
-def _nodes(state, compute):
+def nodes(state, compute):
     """How many nodes a compute has at most, at this moment."""
     found = arm.find(state, commands.plain_id(compute))
     if not found:

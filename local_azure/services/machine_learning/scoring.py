@@ -1,4 +1,4 @@
-"""The address of an online endpoint: who may call, which deployment answers, and what becomes of the model's answer."""
+"""The address of an endpoint: who may call, which deployment answers, and what becomes of the model's answer."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from starlette.routing import Host, Route, Router
 
 from ...engines import serving
 from ...errors import AzureError
-from . import arm, endpoints, instances
+from . import arm, batch_endpoints, batch_scoring, endpoints, instances
 
 CHOICE = "azureml-model-deployment"  # the header that names a deployment, in requests and in answers
 MOST_BYTES = 64 * 2**20  # of a request
@@ -30,8 +30,10 @@ async def score(request):
     state = request.app.state
     endpoint = endpoints.by_name(state, request.path_params["endpoint"])
     if not endpoint or request.path_params["region"].lower() != arm.REGION:
-        message = f"There is no online endpoint at {request.url.hostname}. On Azure the name would not resolve."
+        message = f"There is no endpoint at {request.url.hostname}. On Azure the name would not resolve."
         raise AzureError(404, "EndpointNotFound", message)
+    if batch_endpoints.is_one(endpoint):
+        return await batch_scoring.invoke(request, endpoint)
     if reason := endpoints.refusal(state, endpoint, request.headers.get("authorization", "")):
         return PlainTextResponse(reason, 401, {"WWW-Authenticate": "Bearer"})
     deployment = _choose(state, endpoint, request.headers.get(CHOICE))
