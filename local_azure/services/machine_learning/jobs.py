@@ -6,12 +6,14 @@ import shutil
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from . import arm, command_jobs, pipelines, running, runs, shapes, sweeps
+from . import arm, automl, command_jobs, pipelines, running, runs, shapes, sweeps
 
 NAME = r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}"
 MUTABLE = ("description", "tags", "displayName", "properties", "isArchived")
 # jobType -> what refuses a job that is wrong: (state, workspace, name, asked)
-CHECKS = {"Command": command_jobs.check, "Sweep": sweeps.check, "Pipeline": pipelines.check}
+CHECKS = {
+    "AutoML": automl.check, "Command": command_jobs.check, "Pipeline": pipelines.check, "Sweep": sweeps.check,
+}  # fmt: skip
 
 
 # Submitting
@@ -119,6 +121,9 @@ async def cancel(request):
     state, run = request.app.state, _named(request)
     if run["status"] in runs.ENDED:
         message = f"The job {run['name']} cannot be canceled: it is in the terminal state {run['status']}."
+        raise arm.user_error(message)
+    if run["parent"] and run.get("kind") == automl.KIND:
+        message = f"{run['name']} is a trial of automated ML and ends with its job: cancel {run['parent']}."
         raise arm.user_error(message)
     await running.stop(state, run)
     return Response(status_code=200)

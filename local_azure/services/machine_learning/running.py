@@ -90,7 +90,7 @@ async def resume(state):
         if run["status"] in runs.ENDED:
             continue
         waited = run["status"] in ("NotStarted", "Queued") and not run["parent"]
-        if waited and run["properties"]["jobType"] == "Command":
+        if waited and run["properties"]["jobType"] in ("Command", "AutoML"):
             start(state, run)
             continue
         await commands.clean_up(state, run)
