@@ -82,6 +82,10 @@ MACHINE_LEARNING = (
         "jobs", "JobOperations",
         "archive begin_cancel begin_delete create_or_update download get list restore show_services stream update "
         "validate",
+        remarks={
+            "create_or_update": "command, sweep and pipeline jobs; automated ML for classification and regression of "
+            "tables",
+        },
     ),
     _machine_learning(
         "registries", "RegistryOperations", "begin_create begin_delete get list",

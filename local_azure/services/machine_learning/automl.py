@@ -332,6 +332,7 @@ class Search:
         self.children[event["trial"]] = child
         await tracking.begin(self.state, child)
         runs.move(self.state, child, "Running")
+        await tracking.start(self.state, child)
         await self.note(child, params=event["settings"], tags=properties)
 
     async def note(self, child, metrics=(), params=(), tags=()):
@@ -359,12 +360,15 @@ class Search:
         runs.move(self.state, child, "Completed")
         await tracking.end(self.state, child | {"status": "Completed"})
 
-    def abandon(self, status):
+    async def abandon(self):
         """The job ends in the middle: so do its trials."""
+        job = runs.find(self.state, self.run["workspace"], self.run["name"])
+        status = "Canceled" if job and job["status"] == "CancelRequested" else "Failed"
         for child in self.children.values():
             newest = runs.find(self.state, child["workspace"], child["name"])
             if newest and newest["status"] not in runs.ENDED:
                 runs.move(self.state, child, status)
+                await tracking.end(self.state, child | {"status": status})
 
     async def conclude(self):
         """Note the leaderboard and the best trial; give that its model and the report of the columns."""
@@ -427,15 +431,14 @@ async def run_automl(state, run):
             settings["places"] = _places(state, workspace, await _addresses(folders))
             await run_in_threadpool(search.prepare, folders)
             runs.move(state, run, "Running")
+            await tracking.start(state, run)
             outcome = await search.go()
             if outcome.code == 0 and search.best is not None:
                 await search.conclude()
             _end(state, run, search, outcome)
-            search.abandon("Canceled")
+            await search.abandon()
     except asyncio.CancelledError:
-        search.abandon("Canceled")
-        for child in search.children.values():
-            await tracking.end(state, runs.find(state, workspace, child["name"]) or child | {"status": "Canceled"})
+        await search.abandon()
         raise
     except engine.Problem as error:
         commands.write(search.log, f"{error}\n")
