@@ -137,7 +137,12 @@ def _of_component(state, given, configuration):
     if not component:
         message = "A deployment of a pipeline component needs the component's id."
         raise arm.user_error(message, inner="MissingField", target="componentId")
-    references.asset(state, component)
+    spec = references.asset(state, component)["properties"].get("componentSpec") or {}
+    if spec.get("type") != "pipeline":
+        message = f"A deployment needs a pipeline component; {component} is of the type {spec.get('type')}."
+        raise arm.user_error(message, target="componentId")
+    if not spec.get("jobs"):
+        raise arm.not_yet("components made from a job that has run", "Register the pipeline component and name it.")
     settings = {name: str(value) for name, value in (configuration.get("settings") or {}).items() if value is not None}
     return {
         "deploymentConfiguration": {

@@ -241,13 +241,13 @@ def _check_types(files):
         if file.suffix.lower() not in TABLES:
             message = (
                 f"Error processing input file: '{file.name}'. File type '{file.suffix.lstrip('.')}' is not supported: "
-                f"without a scoring script, {', '.join(TABLES)} are."
+                f"without a scoring script the local Azure reads {', '.join(TABLES)}."
             )
             raise arm.user_error(message, target="inputData")
         if file.suffix.lower() in PARQUET and not any(importlib.util.find_spec(one) for one in PARQUET_READERS):
             message = (
                 f"Error processing input file: '{file.name}'. The package pyarrow, which reads it, is not installed "
-                f"here. On Azure it is."
+                f"here. On Azure, the model's environment decides."
             )
             raise arm.user_error(message, target="inputData")
 
