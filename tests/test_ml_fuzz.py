@@ -160,3 +160,45 @@ def test_malformed_components(workspace, kind):
             if answer.status_code < 300:
                 accepted.append((name, path, value))
     all_end(workspace, accepted)
+
+
+def test_malformed_steps_that_are_sweeps(workspace):
+    spec = SPEC | {"name": "trial"}
+    component = put_component(workspace, "trial", spec).json()["id"]
+    step = {
+        "type": "sweep", "trial": {"componentId": component}, "sampling_algorithm": {"type": "grid"},
+        "inputs": {}, "outputs": {"o": {"type": "literal", "value": "${{parent.outputs.q}}"}},
+        "search_space": {"a": {"type": "choice", "values": [1]}},
+        "objective": {"goal": "minimize", "primary_metric": "m"}, "early_termination": {"policy_type": "Bandit"},
+        "limits": {"max_total_trials": 1, "max_concurrent_trials": 1, "trial_timeout": 9},
+    }  # fmt: skip
+    given = {"jobType": "Pipeline", "jobs": {"s": step}, "outputs": {"q": {"jobOutputType": "uri_folder"}}}
+    all_end(workspace, send_all(workspace, "sweep-step", given))
+
+
+SCHEDULE = {
+    "action": {"actionType": "CreateJob", "jobDefinition": {"jobType": "Command", "command": "exit 0"}},
+    "trigger": {
+        "triggerType": "Recurrence", "frequency": "Week", "interval": 1, "startTime": "2035-01-01 00:00:00",
+        "endTime": "2036-01-01T00:00:00", "timeZone": "UTC",
+        "schedule": {"hours": [1], "minutes": [2], "weekDays": ["Monday"], "monthDays": None},
+    },
+    "isEnabled": True, "displayName": "d", "description": "d", "tags": {"t": "v"}, "properties": {"p": "v"},
+}  # fmt: skip
+
+
+def test_malformed_schedules(workspace):
+    SCHEDULE["action"]["jobDefinition"] |= {"environmentId": ENVIRONMENT, "sourceJobId": None, "inputs": {}}
+    cron = SCHEDULE["trigger"] | {"triggerType": "Cron", "expression": "0 0 * * *"}
+    taken = 0
+    for body in (SCHEDULE, {"trigger": cron, "action": SCHEDULE["action"]}):
+        for number, path in enumerate(places(body)):
+            for value in values_at(number) if body is SCHEDULE or path[0] == "trigger" else ():
+                given = {"properties": with_value(body, path, value)}
+                answer = workspace.http("PUT", "/schedules/odd", given, version="2024-01-01-preview")
+                assert answer.status_code < 500, (path, value, answer.text)
+                assert answer.status_code < 300 or answer.json()["error"]["message"], (path, value)
+                if answer.status_code < 300:
+                    taken += 1
+                    assert workspace.http("GET", "/schedules/odd").json()["properties"]
+    assert taken  # or nothing after the check was tried

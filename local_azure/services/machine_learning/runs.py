@@ -31,7 +31,7 @@ def path_of(workspace, name):
 def create(state, workspace, name, properties, parent=None, child_of_pipeline=False):
     """A new run that has not started. properties: those of the ARM job, checked. Returns the record."""
     path = path_of(workspace, name)
-    number = 1 + max((run["number"] for run in everyone(state, workspace)), default=0)
+    number = _next_number(state, workspace)
     experiment = properties.get("experimentName") or "Default"
     run = {
         "path": path, "workspace": workspace, "name": name, "number": number, "uuid": str(uuid.uuid4()),
@@ -43,6 +43,17 @@ def create(state, workspace, name, properties, parent=None, child_of_pipeline=Fa
     folder(state, run).mkdir(parents=True, exist_ok=True)
     state.store.put(KIND, path.lower(), run)
     return run
+
+
+def _next_number(state, workspace):
+    """The number of a new run. Counted from the records once: a sweep may begin a thousand runs."""
+    if not hasattr(state, "ml_run_numbers"):
+        state.ml_run_numbers = {}
+    key = workspace.lower()
+    if key not in state.ml_run_numbers:
+        state.ml_run_numbers[key] = max((run["number"] for run in everyone(state, workspace)), default=0)
+    state.ml_run_numbers[key] += 1
+    return state.ml_run_numbers[key]
 
 
 def find(state, workspace, name):

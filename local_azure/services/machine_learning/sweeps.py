@@ -141,6 +141,7 @@ class Sweep:
                 exhausted = settings is None
                 if not exhausted:
                     self.begin(settings)
+                    await asyncio.sleep(0)  # requests are answered between two of a thousand
             if not self.tasks:
                 return
             look = LOOK if self.policy else None
