@@ -234,6 +234,7 @@ def test_a_schedule_outlives_the_server_and_fires_once_for_what_it_missed(worksp
     workspace.kill(pause=4.5)  # later than what still counts as punctual
     (job,) = wait_for_jobs(workspace, "missed")
     assert job.display_name == f"missed-{start:%Y%m%dT%H%M%SZ}"
+    assert workspace.wait(job.name)["status"] == "Completed", workspace.run_record(job.name).error
     assert workspace.ml.schedules.get("future").tags == {"kept": "yes"}
     workspace.restart()
     time.sleep(0.3)

@@ -191,6 +191,8 @@ def resume(state):
 
 
 async def _keep(state):
+    while not getattr(state, "server", None) or not state.server.started:  # a job needs the server's port
+        await asyncio.sleep(0.02)
     while True:
         state.ml_schedules_changed.clear()
         seconds = _begin_due(state)
