@@ -72,7 +72,7 @@ def notebook():
     drawing = new_output("display_data", data={"image/svg+xml": (SPECIMEN / "specimen.svg").read_text()})
     alt = {"mystnb": {"image": {"alt": "A red dot, drawn for the tests."}}}
     cells = [
-        new_markdown_cell("# A notebook with everything\n\nA paragraph."),
+        new_markdown_cell("# A notebook with everything\n\nA paragraph.\n\n**Time:** 7 minutes."),
         cell("print(1)", new_output("stream", name="stdout", text="a line of output that is long " * 9)),
         cell("warn()", new_output("stream", name="stderr", text="a warning of some library\n")),
         cell("1 / 0", error, tags=["raises-exception"]),
@@ -178,7 +178,7 @@ def test_facts_follow_from_front_matter_and_run(page, practice):
     assert re.search(r"\d+ minutes to read, 10 to practise\.", facts)
     ran = " ".join(page.select_one(".ran").get_text().split())
     assert ran.endswith("last ran on 23 November 2026 with Python 3.11.2, azure-identity 1.0 and pandas 2.0.")
-    assert "10 minutes of practice, for chapter 1," in " ".join(practice.select_one(".facts").get_text().split())
+    assert "7 minutes of practice, for chapter 1," in " ".join(practice.select_one(".facts").get_text().split())
 
 
 def test_an_exercise_has_a_box_to_tick(practice):

@@ -89,13 +89,21 @@ def minutes_to_read(doctree) -> int:
     return max(1, math.ceil(words / WORDS_PER_MINUTE))
 
 
+def minutes_to_practise(doctree) -> int | None:
+    """What a notebook says of itself: **Time:** 55 minutes."""
+    found = re.search(r"\bTime: (\d+) minutes", doctree.astext())
+    return int(found[1]) if found else None
+
+
 def read_page(env, docname, part, parent) -> Page:
     """Collect what the outline says of one page from its doctree and its front matter."""
     doctree = env.get_doctree(docname)
     meta = env.metadata[docname]
     description = " ".join(str(meta.get("description", "")).split()) or first_paragraph(doctree)
     source = Path(env.doc2path(docname))
-    ran = json.loads(source.read_text("utf-8"))["metadata"].get("last_run") if source.suffix == ".ipynb" else None
+    ran, practice = None, meta.get("practice")
+    if source.suffix == ".ipynb":
+        ran, practice = json.loads(source.read_text("utf-8"))["metadata"].get("last_run"), minutes_to_practise(doctree)
     return Page(
         docname=docname,
         title=env.titles[docname].astext(),
@@ -103,7 +111,7 @@ def read_page(env, docname, part, parent) -> Page:
         part=part,
         parent=parent,
         minutes=minutes_to_read(doctree),
-        practice=int(meta["practice"]) if "practice" in meta else None,
+        practice=int(practice) if practice else None,
         needs=listed(meta.get("needs")),
         exercises=[node["number"] for node in doctree.findall(exercise)],
         questions={node["ids"][0]: right_option(node) for node in doctree.findall(question)},
