@@ -506,3 +506,16 @@ def test_tables_that_cannot_be_read_are_refused(tmp_path, text, said):
     with pytest.raises(engine.Problem) as caught:
         tables.read(table(tmp_path / "t", mltable=text))
     assert said in str(caught.value)
+
+
+def test_weights_say_how_much_a_row_counts(tmp_path):
+    from local_azure.engines.automl import models, search
+
+    # the same rows with both answers; those that say yes weigh nine times as much
+    rows = [f"{number},{late},{weight}" for number in range(30) for late, weight in (("yes", 9), ("no", 1))]
+    folder = table(tmp_path, "a,late,w\n" + "\n".join(rows) + "\n")
+    for weight, expected in (("w", 0.9), (None, 0.5)):
+        data = search.prepare(task(folder, weight=weight, folds=2, **featurized(types={"a": "Numeric"})))
+        fitted = data.fit(data.pipeline(models.usual("LogisticRegression")), data.fitted)
+        chances = data.predict(fitted, data.fitted)[:, 1]
+        assert abs(chances.mean() - expected) < 0.05

@@ -56,6 +56,29 @@ SWEEP = {
     "inputs": {},
     "outputs": {},
 }
+AUTOML = {  # its data is not there: each is refused in the end, since a search takes seconds
+    "jobType": "AutoML",
+    "computeId": "serverless",
+    "taskDetails": {
+        "taskType": "Classification",
+        "trainingData": {"jobInputType": "mltable", "uri": "azureml:nothing:1"},
+        "targetColumnName": "late", "weightColumnName": "w", "cvSplitColumnNames": ["s"], "positiveLabel": "yes",
+        "primaryMetric": "AUCWeighted", "logVerbosity": "Info", "nCrossValidations": {"mode": "Auto", "value": None},
+        "limitSettings": {
+            "maxTrials": 2, "maxConcurrentTrials": 1, "timeout": "PT9S", "trialTimeout": "PT9S", "exitScore": 0.9,
+            "enableEarlyTermination": True,
+        },
+        "trainingSettings": {
+            "allowedTrainingAlgorithms": ["KNN"], "blockedTrainingAlgorithms": ["SGD"], "enableVoteEnsemble": True,
+        },
+        "featurizationSettings": {
+            "mode": "custom", "blockedTransformers": ["TfIdf"], "columnNameAndTypes": {"a": "Numeric"},
+            "transformerParams": {
+                "Imputer": [{"fields": ["a"], "parameters": {"strategy": "constant", "fill_value": 0}}],
+            },
+        },
+    },
+}  # fmt: skip
 SPEC = {
     "name": "c", "type": "command", "command": "exit 0; echo ${{inputs.a}} ${{outputs.o}}", "environment": ENVIRONMENT,
     "inputs": {"a": {"type": "string", "default": "1", "optional": False}}, "outputs": {"o": {"type": "uri_folder"}},
@@ -132,6 +155,10 @@ def test_malformed_command_jobs(workspace):
 
 def test_malformed_sweeps(workspace):
     all_end(workspace, send_all(workspace, "sweep", SWEEP))
+
+
+def test_malformed_automated_ml(workspace):
+    assert send_all(workspace, "automl", AUTOML) == []
 
 
 def test_malformed_pipelines(workspace):

@@ -102,7 +102,7 @@ class Search:
             chosen = [name for name in chosen if name not in out]
             say("Rows have weights: there is no ensemble, and metrics are not weighted.")
             if out:
-                say(f"{', '.join(out)} cannot take the weights of rows and is left out.")
+                say(f"Left out, since weights of rows mean nothing to them: {', '.join(out)}.")
         if not chosen:
             raise Problem("No algorithm is left that can take the weights of rows. Allow others.")
         return chosen
@@ -342,6 +342,7 @@ def prepare(settings):
         weights = pandas.to_numeric(table[settings["weight"]], errors="coerce").to_numpy()
         if not (numpy.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
             raise Problem(f"The weights in {settings['weight']} must be numbers of 0 or more, none missing.")
+        weights = weights / weights.mean()  # large ones would be large steps for some solvers
         names.append(settings["weight"])
     features = columns.prepared(table.drop(columns=names))
     if features.shape[1] == 0:

@@ -75,9 +75,9 @@ def check(state, workspace, name, asked):
     if details.get("testData") or details.get("testDataSize"):
         message = "Test data is not used by the local Azure: score the best model on it yourself."
         raise arm.user_error(message, inner="NotSupported", target="taskDetails.testData")
+    _settings(asked)
     for which in ("trainingData", "validationData"):
         _folder(state, workspace, details, which)
-    _settings(asked)
 
 
 def _folder(state, workspace, details, which):
