@@ -1,7 +1,7 @@
 """A local Azure as a notebook has it: a server process of its own, and this test process prepared by start().
 
 The server is a process of its own, so that tests can kill it. Used as a plugin by the tests of Azure Machine Learning
-and of storage: `azure` is the server's folder, `arm` plain HTTP, `workspace` all that a notebook has after start().
+and of storage: `server_home` is the server's folder, `arm` plain HTTP, `workspace` what a notebook has after start().
 """
 
 import json
@@ -23,7 +23,7 @@ NAMES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAM
 
 
 @pytest.fixture(scope="module")
-def azure(tmp_path_factory):
+def server_home(tmp_path_factory):
     """The environment that start() makes, for the tests of one file; the folder of its server."""
     with pytest.MonkeyPatch.context() as patch:
         for name in LEFT_OVER:
@@ -39,7 +39,7 @@ def azure(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def workspace_id(azure):
+def workspace_id(server_home):
     """The ARM id of the workspace that is there from the beginning."""
     subscription, group, name = (os.environ[name] for name in NAMES)
     return (
@@ -49,7 +49,7 @@ def workspace_id(azure):
 
 
 @pytest.fixture(scope="module")
-def arm(azure):
+def arm(server_home):
     """Plain HTTP to Azure Resource Manager with a token: arm("GET", path, version, json=…)."""
     token, _ = issue("https://management.azure.com", load_secrets()["signing"])
 
@@ -64,9 +64,9 @@ def arm(azure):
 
 
 @pytest.fixture(scope="module")
-def workspace(azure, workspace_id):
+def workspace(server_home, workspace_id):
     """What a notebook has after start(): variables set, `ml` an MLClient; and `http` for requests of one's own."""
-    return Workspace(azure, workspace_id)
+    return Workspace(server_home, workspace_id)
 
 
 class Workspace:

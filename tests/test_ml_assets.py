@@ -45,7 +45,7 @@ PARCELS = "parcel,late\n1,0\n2,1\n"
 
 
 @pytest.fixture(scope="module")
-def client(azure):
+def client(server_home):
     return ml_client(os.environ["AZUREML_WORKSPACE_NAME"])
 
 
@@ -282,7 +282,7 @@ def test_a_version_is_immutable_but_for_what_describes_it(client, folder, name):
     assert client.data.get(name, "1").path == made.path
 
 
-def test_the_uploaded_file_is_a_blob_and_lies_on_disk(client, azure, folder, name):
+def test_the_uploaded_file_is_a_blob_and_lies_on_disk(client, server_home, folder, name):
     made = file_asset(client, name, folder)
     default = client.datastores.get_default(include_secrets=True)
     relative = made.path.split("/paths/")[1]
@@ -293,7 +293,7 @@ def test_the_uploaded_file_is_a_blob_and_lies_on_disk(client, azure, folder, nam
         assert blob.get_blob_properties().metadata["upload_status"] == "completed"
     with BlobServiceClient(url, DefaultAzureCredential()) as blobs:
         assert blobs.get_blob_client(default.container_name, relative).exists()
-    path = azure / "storage" / default.account_name / default.container_name / relative
+    path = server_home / "storage" / default.account_name / default.container_name / relative
     assert path.read_text() == PARCELS
 
 
@@ -495,12 +495,12 @@ def test_a_component_from_yaml(client, component_file, name):
         client.components.create_or_update(load_component(str(component_file)), version="1")
 
 
-def test_the_same_code_is_kept_once(client, component_file, azure):
+def test_the_same_code_is_kept_once(client, component_file, server_home):
     first = client.components.create_or_update(load_component(str(component_file)))
     component_file.write_text(component_file.read_text().replace("python train.py", "python -W error train.py"))
     second = client.components.create_or_update(load_component(str(component_file)))
     assert first.code == second.code and second.version == "2"
-    assert [path.read_text() for path in azure.glob("storage/*/*/code/train.py")] == ["print('training')\n"]
+    assert [path.read_text() for path in server_home.glob("storage/*/*/code/train.py")] == ["print('training')\n"]
 
 
 def test_a_component_can_be_taken_home(client, component_file, tmp_path, name):
@@ -638,7 +638,7 @@ def test_api_versions_that_are_taken(arm, workspace_id, version):
     assert arm("GET", f"{workspace_id}/data", version).status_code == 200
 
 
-def test_who_may(arm, workspace_id, azure):
+def test_who_may(arm, workspace_id, server_home):
     wrong, _ = issue("https://storage.azure.com", load_secrets()["signing"])
     for headers, code in (
         ({}, "AuthenticationFailed"),
@@ -732,9 +732,9 @@ def test_two_kernels_count_versions_without_losing_any(client, folder, name):
     assert sorted(versions) == sorted({one.version for one in client.data.list(name)}) == list("123456")
 
 
-def test_assets_survive_a_kill_of_the_server(client, folder, name, azure):
+def test_assets_survive_a_kill_of_the_server(client, folder, name, server_home):
     made = file_asset(client, name, folder, description="kept")
-    server = psutil.Process(json.loads((azure / "server.json").read_text())["pid"])
+    server = psutil.Process(json.loads((server_home / "server.json").read_text())["pid"])
     server.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
     server.wait(10)
     os.environ.update(local_azure.environment())

@@ -40,7 +40,7 @@ X = np.array([[0.0], [1.0], [2.0], [3.0]])
 
 
 @pytest.fixture(scope="module")
-def ml(azure):
+def ml(server_home):
     names = [os.environ[name] for name in ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAME")]
     return MLClient(DefaultAzureCredential(), *names)
 
@@ -74,7 +74,7 @@ def client(tracking):
 
 
 @pytest.fixture(scope="module")
-def rest(azure, workspace_id):
+def rest(server_home, workspace_id):
     """Plain HTTP to the tracking API: rest("POST", "runs/create", {…}) -> response."""
     token, _ = issue("https://management.azure.com", load_secrets()["signing"])
     session = requests.Session()
@@ -462,15 +462,15 @@ def test_a_missing_artifact_names_those_that_there_are(experiment):
         mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="absent.txt")
 
 
-def test_artifacts_lie_where_jobs_have_theirs(experiment, azure):
+def test_artifacts_lie_where_jobs_have_theirs(experiment, server_home):
     with mlflow.start_run() as run:
         mlflow.log_text("on disk", "deep/note.txt")
-    (found,) = azure.glob(f"storage/*/azureml/ExperimentRun/dcid.{run.info.run_id}/deep/note.txt")
+    (found,) = server_home.glob(f"storage/*/azureml/ExperimentRun/dcid.{run.info.run_id}/deep/note.txt")
     assert found.read_text() == "on disk"
 
 
 @pytest.mark.parametrize("path", ["../outside.txt", "a/../../outside.txt", "a/./b", "nul\x00", "back\\slash", ""])
-def test_an_artifact_cannot_leave_its_run(experiment, client, workspace_id, azure, arm, path):
+def test_an_artifact_cannot_leave_its_run(experiment, client, workspace_id, server_home, arm, path):
     run = client.create_run(experiment).info.run_id
     address = f"{HOST}/history/v1.0{workspace_id}/experiments/{experiment}/runs/{run}/artifacts"
     token, _ = issue("https://management.azure.com", load_secrets()["signing"])
@@ -636,11 +636,11 @@ def test_autologging_records_a_fit(experiment):
 # Restart, concurrency, other processes
 
 
-def test_runs_survive_a_killed_server(experiment, client, azure):
+def test_runs_survive_a_killed_server(experiment, client, server_home):
     with mlflow.start_run() as run:
         mlflow.log_metric("before", 1)
         mlflow.log_text("kept", "note.txt")
-        pid = json.loads((azure / "server.json").read_text())["pid"]
+        pid = json.loads((server_home / "server.json").read_text())["pid"]
         os.kill(pid, signal.SIGKILL)
         psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
         os.environ.update(local_azure.environment())

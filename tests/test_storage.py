@@ -38,13 +38,13 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def service(azure):
+def service(server_home):
     with BlobServiceClient(URL, DefaultAzureCredential(), retry_total=0) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def key(azure):
+def key(server_home):
     return account_key(load_secrets(), ACCOUNT)
 
 
@@ -61,21 +61,21 @@ def soon(minutes=5):
     return datetime.now(UTC) + timedelta(minutes=minutes)
 
 
-def file_of(azure, container, name):
-    return azure / "storage" / ACCOUNT / container.container_name / name
+def file_of(server_home, container, name):
+    return server_home / "storage" / ACCOUNT / container.container_name / name
 
 
 # Content
 
 
-def test_a_blob_is_a_readable_file_on_disk(azure, container):
+def test_a_blob_is_a_readable_file_on_disk(server_home, container):
     container.upload_blob("routes/2026/north.csv", b"parcel,late\n1,0\n")
-    assert file_of(azure, container, "routes/2026/north.csv").read_bytes() == b"parcel,late\n1,0\n"
+    assert file_of(server_home, container, "routes/2026/north.csv").read_bytes() == b"parcel,late\n1,0\n"
     assert container.download_blob("routes/2026/north.csv").readall() == b"parcel,late\n1,0\n"
 
 
-def test_a_file_that_something_else_wrote_is_a_blob(azure, container):
-    path = file_of(azure, container, "logs/std_log.txt")
+def test_a_file_that_something_else_wrote_is_a_blob(server_home, container):
+    path = file_of(server_home, container, "logs/std_log.txt")
     path.parent.mkdir()
     path.write_text("first line\n")
     assert [blob.name for blob in container.list_blobs()] == ["logs/std_log.txt"]
@@ -86,11 +86,11 @@ def test_a_file_that_something_else_wrote_is_a_blob(azure, container):
     assert after.size == 23 and after.etag != before.etag
 
 
-def test_a_checksum_is_not_kept_for_a_file_that_was_changed_since(azure, container):
+def test_a_checksum_is_not_kept_for_a_file_that_was_changed_since(server_home, container):
     blob = container.upload_blob("a.txt", b"uploaded")
     assert blob.get_blob_properties().content_settings.content_md5
     time.sleep(0.01)
-    file_of(azure, container, "a.txt").write_bytes(b"changed!")
+    file_of(server_home, container, "a.txt").write_bytes(b"changed!")
     assert blob.get_blob_properties().content_settings.content_md5 is None
     assert blob.download_blob().readall() == b"changed!"
 
@@ -254,10 +254,10 @@ def test_what_is_missing(container):
     assert missing.value.error_code == "BlobNotFound"
 
 
-def test_a_deleted_blob_leaves_no_empty_folders(azure, container):
+def test_a_deleted_blob_leaves_no_empty_folders(server_home, container):
     container.upload_blob("a/b/c.txt", b"1")
     container.delete_blob("a/b/c.txt")
-    assert not file_of(azure, container, "a").exists()
+    assert not file_of(server_home, container, "a").exists()
     container.upload_blob("a", b"now a file")
 
 
@@ -267,7 +267,7 @@ def test_a_deleted_blob_leaves_no_empty_folders(azure, container):
 @pytest.mark.parametrize(
     "name", ["../out.txt", "a/../../out.txt", "%2e%2e/out.txt", "a/./b", "a\\..\\..\\out", "a//b", "nul\0", "x" * 300]
 )
-def test_names_that_could_leave_the_folder_are_refused(azure, container, key, name):
+def test_names_that_could_leave_the_folder_are_refused(server_home, container, key, name):
     sas = generate_account_sas(ACCOUNT, key, "sco", "rwdlc", soon())
     path = requests.utils.quote(name, safe="/%" if "%" in name else "/")
     prepared = requests.Request("PUT", container.url, headers={"x-ms-blob-type": "BlockBlob"}, data=b"x").prepare()
@@ -277,7 +277,7 @@ def test_names_that_could_leave_the_folder_are_refused(azure, container, key, na
     assert (answer.status_code, answer.headers["x-ms-error-code"]) in [
         (400, "InvalidResourceName"), (400, "OutOfRangeInput"),
     ]  # fmt: skip
-    assert not [path for path in azure.rglob("*out*")]
+    assert not [path for path in server_home.rglob("*out*")]
 
 
 @pytest.mark.parametrize("name", ["UPPER", "a", "two--hyphens", "under_score", "x" * 64])

@@ -51,7 +51,7 @@ def azurite(root, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def both(azure, azurite):
+def both(server_home, azurite):
     """both(method, path, query, headers, body) -> the answers of Azurite and of ours."""
     expiry = datetime.now(UTC) + timedelta(hours=1)
     ours = f"https://{ACCOUNT}.blob.core.windows.net"
