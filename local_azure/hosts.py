@@ -9,7 +9,7 @@ AZURE_SUFFIXES = (
     # microsoft.com and visualstudio.com are sites too (documentation, packages): only their service names are ours
     ".cognitive.microsoft.com", ".speech.microsoft.com", ".platform.bing.com", "graph.microsoft.com",
     ".events.data.microsoft.com", ".services.visualstudio.com",
-    # from here azure-ai-ml fetches a schema for each MLTable, waits five seconds where there is no internet, and goes on
+    # azure-ai-ml looks here for a schema of each MLTable; without internet it waits five seconds and goes on
     "azuremlschemasprod.azureedge.net",
 )  # fmt: skip
 
