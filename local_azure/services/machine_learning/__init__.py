@@ -21,6 +21,7 @@ from . import (
     mlflow,
     online_deployments,
     registries,
+    resource_groups,
     running,
     schedules,
     scoring,
@@ -59,6 +60,7 @@ async def nothing_here(request):
 routes = [
     *arm.routes,
     *workspaces.routes,
+    *resource_groups.routes,
     *deployments.routes,
     *computes.routes,
     *datastores.routes,

@@ -216,6 +216,14 @@ def children(state, collection):
     return [value for key, value in state.store.items(KIND, prefix) if "/" not in key[len(prefix) :]]
 
 
+def workspaces(state, subscription=None, group=None):
+    """All workspaces, or those of a subscription, or of one of its resource groups."""
+    start = f"/subscriptions/{subscription}/" if subscription else "/subscriptions/"
+    start += f"resourcegroups/{group}/" if group else ""
+    found = [value for _, value in state.store.items(KIND, start.lower())]
+    return [one for one in found if one["type"].lower() == f"{PROVIDER}/workspaces".lower()]
+
+
 def now():
     """This moment as ARM writes it."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

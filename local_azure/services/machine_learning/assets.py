@@ -9,7 +9,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import JSONResponse, Response
 
 from .. import storage
-from . import arm, datastores, references
+from . import arm, datastores, references, versions
 from .references import resolve, version_of
 
 __all__ = ["put_version", "resolve", "routes", "version_of"]
@@ -105,35 +105,24 @@ def _page(request, found):
 # Containers: what all versions of a name have in common
 
 
-def versions_of(state, container):
-    """All versions of an asset, the newest first."""
-    found = arm.children(state, f"{container}/versions")
-    return sorted(found, key=lambda one: one["systemData"]["createdAt"], reverse=True)
-
-
-def latest(state, container):
-    """The version that was created last and is not archived; None if there is none."""
-    return next((one for one in versions_of(state, container) if not one["properties"].get("isArchived")), None)
-
-
-def _next(versions):
+def _next(kept):
     """The version that comes after the highest number."""
-    numbers = [int(one["name"]) for one in versions if one["name"].isdecimal()]
+    numbers = [int(one["name"]) for one in kept if one["name"].isdecimal()]
     return str(max(numbers, default=0) + 1)
 
 
 def next_version(state, workspace, collection, name):
     """The number of the version that would come next."""
-    return _next(versions_of(state, f"{workspace}/{collection}/{name}"))
+    return _next(versions.of(state, f"{workspace}/{collection}/{name}"))
 
 
 def _described(state, container):
     """A container as it is sent: its latest and next versions are worked out."""
-    versions = versions_of(state, container["id"])
-    newest = latest(state, container["id"])
-    found = {"latestVersion": newest["name"] if newest else None, "nextVersion": _next(versions)}
-    if versions and "dataType" in versions[0]["properties"]:
-        found["dataType"] = versions[0]["properties"]["dataType"]
+    kept = versions.of(state, container["id"])
+    newest = versions.latest(state, container["id"])
+    found = {"latestVersion": newest["name"] if newest else None, "nextVersion": _next(kept)}
+    if kept and "dataType" in kept[0]["properties"]:
+        found["dataType"] = kept[0]["properties"]["dataType"]
     return container | {"properties": container["properties"] | found}
 
 
@@ -186,15 +175,15 @@ async def delete_container(request):
 # Versions
 
 
-def _tagged(request, versions):
+def _tagged(request, kept):
     """Those that have all the tags of the query: name or name=value, with commas between."""
     wanted = request.query_params.get("tags") or request.query_params.get("$tags") or ""
     for part in filter(None, wanted.split(",")):
         name, there, value = part.partition("=")
-        versions = [one for one in versions if name in (one["properties"].get("tags") or {})]
+        kept = [one for one in kept if name in (one["properties"].get("tags") or {})]
         if there:
-            versions = [one for one in versions if one["properties"]["tags"][name] == value]
-    return versions
+            kept = [one for one in kept if one["properties"]["tags"][name] == value]
+    return kept
 
 
 async def list_versions(request):
@@ -204,7 +193,7 @@ async def list_versions(request):
         return _page(request, _with_hash(state, arm.home_of(request), query["hash"]))
     if not kind.empty_list and not arm.find(state, container):
         raise references.missing(arm.home_of(request), kind.collection, request.path_params["name"])
-    found = versions_of(state, container)
+    found = versions.of(state, container)
     if re.fullmatch(r"createdtime( asc)?", query.get("$orderBy", ""), re.IGNORECASE):
         found.reverse()
     if query.get("version"):
@@ -413,7 +402,7 @@ class _Collection(Convertor):
 register_url_convertor("collection", _Collection())
 
 
-def routes_below(base, versions=arm.VERSIONS):
+def routes_below(base, api_versions=arm.VERSIONS):
     """The routes of assets below the path of a workspace or of a registry."""
     handlers = {
         "": {"GET": list_containers},
@@ -422,7 +411,7 @@ def routes_below(base, versions=arm.VERSIONS):
         "/{name}/versions/{version}": {"GET": get_version, "PUT": put_version_request, "DELETE": delete_version},
     }
     return [
-        arm.route(f"{base}/{{collection:collection}}{suffix}", handler, (method,), versions)
+        arm.route(f"{base}/{{collection:collection}}{suffix}", handler, (method,), api_versions)
         for suffix, methods in handlers.items()
         for method, handler in methods.items()
     ]

@@ -1,10 +1,9 @@
-"""The little of resource groups and template deployments that creating a workspace needs.
+"""The little of template deployments that creating a workspace needs.
 
 `MLClient.workspaces.begin_create` sends a template with a workspace and what it depends on. Of a template the workspace
 is made; storage comes with it, and a key vault, a registry or monitoring have no counterpart here.
 """
 
-import re
 import shutil
 import time
 
@@ -13,67 +12,13 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import JSONResponse, Response
 
 from ...errors import AzureError
-from ...userdata import RESOURCE_GROUP, SUBSCRIPTION
 from .. import storage
-from . import arm, workspaces
+from . import arm, resource_groups, workspaces
 
-VERSIONS = ("2020-06-01", "2021-04-01", "2022-09-01", "2024-03-01", "2025-04-01", "2026-06-01")
 # of the storage accounts, vaults and the like that a workspace names
 DEPENDENT_VERSIONS = ("2015-05-01", "2019-04-01", "2019-06-01", "2019-09-01", "2020-02-02", "2022-07-01", "2023-01-01")
 DEPENDENTS = {"storageaccounts": "storageAccount", "vaults": "keyVault", "components": "applicationInsights"}
 DEPLOYMENT = f"{arm.GROUP}/providers/Microsoft.Resources/deployments/{{deployment}}"
-
-
-# Resource groups
-
-
-def _group_path(request):
-    return f"/subscriptions/{request.path_params['subscription']}/resourceGroups/{request.path_params['group']}"
-
-
-def find_group(state, path):
-    """A resource group: one that was created, the course's own, or one in which there is a workspace. Else None."""
-    found = arm.find(state, path)
-    if found:
-        return found
-    _, _, subscription, _, group = path.split("/")
-    own = (subscription.lower(), group.lower()) == (SUBSCRIPTION, RESOURCE_GROUP)
-    if not own and not workspaces.all_of(state, subscription, group):
-        return None
-    return _group(path, arm.REGION, {})
-
-
-def _group(path, location, tags):
-    properties = {"provisioningState": "Succeeded"}
-    kind = "Microsoft.Resources/resourceGroups"
-    name = arm.name_of(path)
-    return {"id": path, "name": name, "type": kind, "location": location, "tags": tags, "properties": properties}
-
-
-def require_group(request):
-    """The resource group that a request's path names; 404 if there is none."""
-    path = _group_path(request)
-    found = find_group(request.app.state, path)
-    if not found:
-        raise AzureError(404, "ResourceGroupNotFound", f"Resource group '{arm.name_of(path)}' could not be found.")
-    return found
-
-
-async def read_group(request):
-    return JSONResponse(require_group(request))
-
-
-async def write_group(request):
-    state, path = request.app.state, _group_path(request)
-    body = await arm.body_of(request)
-    if not re.fullmatch(r"[\w().-]{1,90}", arm.name_of(path)) or path.endswith("."):
-        raise AzureError(400, "InvalidResourceGroup", f"{arm.name_of(path)!r} cannot be the name of a resource group.")
-    if not isinstance(body.get("location"), str):
-        raise AzureError(400, "LocationRequired", "The location property is required for this definition.")
-    there = find_group(state, path)
-    group = _group(there["id"] if there else path, body["location"], arm.expect(body, "tags", dict, {}))
-    state.store.put(arm.KIND, path.lower(), group)
-    return JSONResponse(group, 200 if there else 201)
 
 
 # Deployments
@@ -99,7 +44,7 @@ async def deploy(request):
         raise arm.not_yet("templates other than that of a workspace")
     if str(given.get("kind") or "Default").lower() != "default":
         raise arm.not_yet(f"workspaces of the kind {given['kind']}")
-    require_group(request)
+    resource_groups.require(request)
     path = arm.workspace_path(names["subscription"], names["group"], name)
     settings = {
         key: given.get(key) for key in ("friendlyName", "description", "publicNetworkAccess", "imageBuildCompute")
@@ -145,9 +90,9 @@ async def deployment_operations(request):
 def _dependent(request):
     """(id, is it the dependent of a workspace that is there) of a storage account, a vault or a monitor."""
     names = request.path_params
-    path = f"{_group_path(request)}/providers/{names['provider']}/{names['type']}/{names['name']}"
+    path = f"{resource_groups.path_of(request)}/providers/{names['provider']}/{names['type']}/{names['name']}"
     member = DEPENDENTS[names["type"].lower()]
-    there = workspaces.all_of(request.app.state, names["subscription"], names["group"])
+    there = arm.workspaces(request.app.state, names["subscription"], names["group"])
     return path, any(one["properties"][member].lower() == path.lower() for one in there)
 
 
@@ -175,8 +120,8 @@ def _remove_account(state, account):
     return True
 
 
-_GROUP = "/subscriptions/{subscription}/resourcegroups/{group}"
-_ONE = f"{_GROUP}/providers/{{provider}}/{{type:dependent}}/{{name}}"
+_OPERATIONS = f"{arm.GROUP}/deployments/{{deployment}}/operations"
+_ONE = f"{arm.GROUP}/providers/{{provider}}/{{type:dependent}}/{{name}}"
 
 
 class _Dependent(StringConvertor):
@@ -187,11 +132,9 @@ class _Dependent(StringConvertor):
 
 register_url_convertor("dependent", _Dependent())
 routes = [
-    arm.route(_GROUP, read_group, ("GET", "HEAD"), VERSIONS),
-    arm.route(_GROUP, write_group, ("PUT",), VERSIONS),
-    arm.route(DEPLOYMENT, deploy, ("PUT",), VERSIONS),
-    arm.route(DEPLOYMENT, read_deployment, versions=VERSIONS),
-    arm.route(f"{_GROUP}/deployments/{{deployment}}/operations", deployment_operations, versions=VERSIONS),
+    arm.route(DEPLOYMENT, deploy, ("PUT",), resource_groups.VERSIONS),
+    arm.route(DEPLOYMENT, read_deployment, versions=resource_groups.VERSIONS),
+    arm.route(_OPERATIONS, deployment_operations, versions=resource_groups.VERSIONS),
     arm.route(_ONE, read_dependent, versions=DEPENDENT_VERSIONS),
     arm.route(_ONE, remove_dependent, ("DELETE",), DEPENDENT_VERSIONS),
 ]

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from ...errors import AzureError
 from .. import storage
 from ..storage.routes import HOST as BLOB_HOST
-from . import arm, datastores
+from . import arm, datastores, versions
 
 DATASTORE = re.compile(r"azureml:/*(?:subscriptions/.*?/)?datastores/([^/]+)/paths/?(.*)", re.IGNORECASE)
 RUN = re.compile(r"azureml:/*jobs/([^/]+)/outputs/([^/]+)(?:/paths)?/?(.*)", re.IGNORECASE)
@@ -58,12 +58,11 @@ def located(state, workspace, uri):
 
 def version_of(state, workspace, collection, name, version=None, label=None):
     """The resource of an asset's version, by version or by label. 404 if there is none."""
-    from .assets import latest
 
     if label:
         if label.lower() not in LABELS.get(collection, ("latest",)):
             raise arm.user_error(f"{name} has no label {label}. Assets here have the label latest.", 404, "NotFound")
-        found = latest(state, f"{workspace}/{collection}/{name}")
+        found = versions.latest(state, f"{workspace}/{collection}/{name}")
         if not found:
             raise missing(workspace, collection, name)
         return found

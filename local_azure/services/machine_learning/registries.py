@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 
 from ... import identity
 from .. import storage
-from . import arm, assets, datastores, references
-from .workspaces import API_HOST, all_of
+from . import arm, assets, datastores, references, resource_groups
+from .workspaces import API_HOST
 
 NAME = r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}"
 ASSETS_VERSIONS = ("2021-10-01-dataplanepreview",)
@@ -113,12 +113,10 @@ def _registry(path, location, tags, given):
 
 async def write(request):
     """PUT: a new registry, or a registry's new settings."""
-    from .deployments import require_group  # which knows workspaces
-
     state, path = request.app.state, _path(request)
     body = await arm.body_of(request)
     given = arm.properties_of(body)
-    require_group(request)
+    resource_groups.require(request)
     _check_free(state, path)
     before = arm.find(state, path)
     path = before["id"] if before else path
@@ -145,11 +143,10 @@ async def change(request):
 
 
 async def listed(request):
-    from .deployments import require_group
 
     state, names = request.app.state, request.path_params
     if "group" in names:
-        require_group(request)
+        resource_groups.require(request)
     start = f"/subscriptions/{names['subscription']}/"
     if "group" in names:
         start += f"resourceGroups/{names['group']}/"
@@ -281,7 +278,7 @@ async def import_asset(request):
 
 def _workspace_with(state, guid):
     """The ARM id of the workspace with this id of its own, in whatever subscription; 404 if there is none."""
-    for one in all_of(state):
+    for one in arm.workspaces(state):
         if one["properties"]["workspaceId"] == guid:
             return one["id"]
     raise arm.user_error(f"There is no workspace with the id {guid}.", 404, "NotFound")

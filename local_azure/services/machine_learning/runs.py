@@ -17,6 +17,7 @@ KIND = "ml-run"
 ENDED = ("Completed", "Failed", "Canceled")
 USER_LOG = "user_logs/std_log.txt"
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"  # where Azure's own says how the image was built
+ELSEWHERE = []  # functions (state, workspace, name): whether there is a run that is no job; filled by the module mlflow
 LOG_FOLDERS = ("user_logs", "azureml-logs", "system_logs", "logs")
 
 
@@ -146,9 +147,7 @@ def folder(state, run, relative=""):
 
 def output(state, workspace, name, output_name):
     """The azureml:// address of a run's named output; of its own folder for the name `artifacts`; 404 otherwise."""
-    from . import mlflow  # which knows the assets that are named here
-
-    if output_name in ("artifacts", "default") and mlflow.knows(state, workspace, name):  # no job: a notebook's run
+    if output_name in ("artifacts", "default") and any(knows(state, workspace, name) for knows in ELSEWHERE):
         return f"azureml://datastores/{datastores.ARTIFACTS}/paths/ExperimentRun/dcid.{name}"
     run = get(state, workspace, name)
     if output_name in ("artifacts", "default"):

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from ... import identity
 from ...userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from .. import storage
-from . import arm, computes, datastores
+from . import arm, computes, datastores, resource_groups
 
 API_HOST = f"{arm.REGION}.api.azureml.ms"
 SETTINGS = (
@@ -72,14 +72,6 @@ def ensure_first(state):
         computes.create_cluster(state, path, "cpu-cluster", most=2)
 
 
-def all_of(state, subscription=None, group=None):
-    """All workspaces, or those of a subscription, or of one of its resource groups."""
-    start = f"/subscriptions/{subscription}/" if subscription else "/subscriptions/"
-    start += f"resourcegroups/{group}/" if group else ""
-    found = [value for _, value in state.store.items(arm.KIND, start.lower())]
-    return [one for one in found if one["type"].lower() == f"{arm.PROVIDER}/workspaces".lower()]
-
-
 async def delete(state, path):
     """A workspace goes with all that is in it, and what runs for it ends. Its storage account stays: it is another
     resource.
@@ -105,12 +97,10 @@ async def read(request):
 
 
 async def listed(request):
-    from .deployments import require_group  # which knows workspaces
-
     names = request.path_params
     if "group" in names:
-        require_group(request)
-    found = all_of(request.app.state, names["subscription"], names.get("group"))
+        resource_groups.require(request)
+    found = arm.workspaces(request.app.state, names["subscription"], names.get("group"))
     if kinds := request.query_params.get("kind"):
         found = [one for one in found if one["kind"].lower() in kinds.lower().split(",")]
     return arm.page(request, found)

@@ -12,7 +12,7 @@ models (404), and no traces (403): https://github.com/Azure/azure-sdk-for-python
 
 from starlette.responses import PlainTextResponse
 
-from .. import arm
+from .. import arm, runs
 from . import artifacts, registry
 from . import tracking as api
 from .answers import answered, answered_in_thread
@@ -20,6 +20,8 @@ from .tracking import create_run_for_job, finish_run, forget, knows, metrics, st
 from .tracking import store as tracking
 
 __all__ = ["create_run_for_job", "finish_run", "forget", "knows", "metrics", "routes", "start_run", "tracking"]
+
+runs.ELSEWHERE.append(knows)  # an artifact may also be of a notebook's run, which is no job
 
 CALLS = {
     "POST": {

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ....errors import AzureError
 from .. import arm, assets, datastores, references
+from .. import versions as kept
 from . import search, tracking
 from .answers import listed, pair, pairs, text, texts, whole
 from .search import invalid
@@ -44,7 +45,7 @@ def version_of(state, workspace, name, version):
 
 def versions(state, workspace, name):
     """All versions of a model, the oldest first."""
-    return assets.versions_of(state, model_path(workspace, name))[::-1]
+    return kept.of(state, model_path(workspace, name))[::-1]
 
 
 def place(state, workspace, name, version):
