@@ -246,6 +246,42 @@ def test_a_pipeline_within_a_pipeline(workspace, project):
     assert list(steps_of(workspace, steps["within"].name)) == ["counted"]
 
 
+def test_the_compute_of_a_step_is_an_input_of_its_pipeline(workspace, project):
+    from azure.ai.ml import Input, dsl, load_component
+    from azure.core.exceptions import HttpResponseError
+
+    count = load_component(project / "count.yml")
+
+    @dsl.pipeline()
+    def inner(data: Input(type="uri_file"), where: str = "cpu-cluster"):
+        count(data=data, times=7).compute = where
+
+    registered = workspace.ml.components.create_or_update(inner)
+
+    @dsl.pipeline()
+    def outer(data: Input(type="uri_file"), chosen: str):
+        within = inner(data=data, where=chosen)  # noqa: F841, steps are named after their variables
+        reused = registered(data=data, where=chosen)  # noqa: F841
+        usual = registered(data=data)  # noqa: F841
+        alone = count(data=data, times=8)
+        alone.compute = chosen
+
+    data = Input(type="uri_file", path=str(project / "rows.csv"))
+    name = workspace.ml.jobs.create_or_update(outer(data=data, chosen="cpu-cluster")).name
+    assert workspace.wait(name)["status"] == "Completed", workspace.run_record(name).error
+    steps = steps_of(workspace, name)
+    assert set(steps) == {"within", "reused", "usual", "alone"}
+    inside = [
+        child
+        for step_name in ("within", "reused", "usual")
+        for child in steps_of(workspace, steps[step_name].name).values()
+    ]
+    assert [child.compute for child in [steps["alone"], *inside]] == ["cpu-cluster"] * 4
+    with pytest.raises(HttpResponseError, match="Unknown compute target 'nowhere'") as raised:
+        workspace.ml.jobs.create_or_update(outer(data=data, chosen="nowhere"))
+    assert raised.value.status_code == 400
+
+
 def test_a_canceled_pipeline_ends_its_steps(workspace):
     from azure.ai.ml import dsl
 
@@ -340,6 +376,9 @@ def test_what_is_wrong_with_a_pipeline_is_named(workspace, project):
     assert "has no output" in refused(workspace, {"a": of("${{parent.jobs.a.outputs.other}}")})
     circle = {"a": of("${{parent.jobs.b.outputs.counted}}"), "b": of("${{parent.jobs.a.outputs.counted}}")}
     assert "need each other" in refused(workspace, circle)
+    placed = {"a": of("x") | {"computeId": "${{parent.inputs.where}}"}}
+    assert "does not name one" in refused(workspace, placed)
+    assert "does not name one" in refused(workspace, placed, inputs={"where": {"jobInputType": "literal", "value": 3}})
     assert "spark" in refused(workspace, {"a": of("x") | {"type": "spark"}}, status=501)
     assert "none" in refused(
         workspace, {"a": {"componentId": f"{workspace.path}/components/none/versions/1"}}, status=404

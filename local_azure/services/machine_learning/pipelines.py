@@ -76,7 +76,8 @@ def _check_step(state, workspace, name, asked, steps, step_name, step, depth):
         optional = str(given.get("optional")).lower() == "true" or given.get("default") is not None
         if not optional and input_name not in given_names:
             raise arm.user_error(f"The step {step_name} is not given its input {input_name}.", target=f"{where}.inputs")
-    task = _as_job(state, asked, step_name, step, _stand_ins(spec, step), {})
+    stand_ins = _stand_ins(_own_inputs(state, asked), spec, step)
+    task = _as_job(state, workspace, asked, step_name, step, stand_ins, {})
     if kind == "sweep":
         sweeps.check(state, workspace, name, task)
         return
@@ -122,15 +123,49 @@ def _check_order(needs):
             del left[name]
 
 
-def _stand_ins(spec, step):
-    """Inputs for a check, before there are any."""
+def _own_inputs(state, asked):
+    """A pipeline's inputs by name, those left out with the defaults of its component."""
+    given = dict(asked.get("inputs") or {})
+    if asked.get("componentId"):
+        for name, spec in (_component(state, asked["componentId"]).get("inputs") or {}).items():
+            if name not in given and spec.get("default") is not None:
+                given[name] = {"jobInputType": "literal", "value": spec["default"]}
+    return given
+
+
+def _stand_ins(own, spec, step):
+    """Inputs for a check, before there are any. own: the pipeline's, whose texts one within it may need."""
     names = step.get("inputs") or {}
+    if step.get("type") == "pipeline":
+        return {name: {"jobInputType": "literal", "value": _text(own, given)} for name, given in names.items()}
     if step.get("type") == "sweep":  # whose command is checked with the inputs that it has
         names = (names | (spec.get("inputs") or {})).keys() - (step.get("search_space") or {}).keys()
     return {name: {"jobInputType": "literal", "value": ""} for name in names}
 
 
-def _as_job(state, asked, name, step, inputs, outputs):
+def _text(own, given):
+    """What an input of a step says, if it is known before the pipeline runs; an empty text otherwise."""
+    text = given.get("value")
+    if isinstance(text, str) and (found := FROM_PARENT.fullmatch(text)):
+        text = (own.get(found[1]) or {}).get("value")
+    return text if isinstance(text, str) and "${{" not in text else ""
+
+
+def _compute(state, workspace, asked, name, step):
+    """The compute of a step, as an id. The name of one may be an input of the pipeline."""
+    reference = step.get("computeId") or (asked.get("settings") or {}).get("default_compute") or asked.get("computeId")
+    found = FROM_PARENT.fullmatch(reference) if isinstance(reference, str) else None
+    if not found:
+        return reference
+    named = (_own_inputs(state, asked).get(found[1]) or {}).get("value")
+    if not named or not isinstance(named, str):
+        message = f"The step {name} takes its compute from the input {found[1]}, which does not name one."
+        raise arm.user_error(message, target="computeId")
+    named = named.removeprefix("azureml:")
+    return named if named.startswith("/") else f"{workspace}/computes/{named}"
+
+
+def _as_job(state, workspace, asked, name, step, inputs, outputs):
     """The job that a step is, with its inputs worked out. outputs: name -> where it goes, if the pipeline says so."""
     spec = _component(state, step["componentId"])
     settings = asked.get("settings") or {}
@@ -159,7 +194,7 @@ def _as_job(state, asked, name, step, inputs, outputs):
         "distribution": step.get("distribution") or spec.get("distribution"),
         "resources": {"instanceCount": _whole(resources.get("instance_count"))},
     }
-    shared["computeId"] = step.get("computeId") or settings.get("default_compute") or asked.get("computeId")
+    shared["computeId"] = _compute(state, workspace, asked, name, step)
     if step.get("type") == "sweep":
         return shared | sweep_steps.as_sweep(step) | {"trial": what, "outputs": task}
     return shared | {"jobType": "Command", **what, "limits": _limits(step.get("limits")), "outputs": task}
@@ -184,19 +219,10 @@ class Pipeline:
         self.settings = self.asked.get("settings") or {}
         self.log = runs.folder(state, run, LOG)
         self.children, self.tasks, self.over = {}, {}, {}
-        self.inputs = self._own_inputs()
+        self.inputs = _own_inputs(state, self.asked)
 
     def say(self, text):
         commands.write(self.log, text + "\n")
-
-    def _own_inputs(self):
-        """The pipeline's inputs by name, those left out with their defaults."""
-        given = dict(self.asked.get("inputs") or {})
-        if self.asked.get("componentId"):
-            for name, spec in (_component(self.state, self.asked["componentId"]).get("inputs") or {}).items():
-                if name not in given and spec.get("default") is not None:
-                    given[name] = {"jobInputType": "literal", "value": spec["default"]}
-        return given
 
     async def go(self):
         """Begin each step when what it needs has completed; what needs a failed step is not begun."""
@@ -233,9 +259,9 @@ class Pipeline:
             kind = (spec.get("inputs") or {}).get(key, {}).get("type")
             if "uri" in value and kind:
                 inputs[key] = value | {"jobInputType": kind}
-        task = _as_job(self.state, self.asked, name, step, inputs, self.destinations(step))
-        signature = _signature(task, spec)
         workspace = self.run["workspace"]
+        task = _as_job(self.state, workspace, self.asked, name, step, inputs, self.destinations(step))
+        signature = _signature(task, spec)
         before = None if self.forced() else _earlier(self.state, workspace, signature)
         child = runs.create(
             self.state, workspace, f"{self.run['name']}_{name}", task, parent=self.run, child_of_pipeline=True
