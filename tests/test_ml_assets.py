@@ -608,6 +608,15 @@ def test_references_that_lead_nowhere(shelf, reference, status):
     assert refused.value.status == status, refused.value
 
 
+@pytest.mark.parametrize(
+    "address", ["https://abc.blob.core.windows.net/public/a.csv", "wasbs://public@abc.blob.core.windows.net/a.csv"]
+)
+def test_data_of_the_internet_is_said_to_be_elsewhere(shelf, address):
+    with pytest.raises(AzureError, match="not the internet's") as refused:
+        assets.resolve(shelf.state, shelf.workspace, address)
+    assert refused.value.status == 404
+
+
 # As others see it: plain HTTP
 
 

@@ -154,7 +154,7 @@ def resolve(state, workspace, reference, collection="data"):
     path = _path(state, workspace, str(reference), collection)
     if not path.exists():
         message = f"The data that {reference} names does not exist: there is nothing at that path of its datastore."
-        if str(reference).startswith("https:"):
+        if re.match(r"https:|wasbs?:", str(reference), re.IGNORECASE):
             message = (
                 f"There is no blob at {reference}: the local Azure has what was written to it, not the internet's."
             )
