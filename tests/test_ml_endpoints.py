@@ -521,6 +521,19 @@ def test_what_a_deployment_cannot_be_is_refused(workspace, endpoint):
     assert put_deployment(workspace, endpoint="nobody").status_code == 404
 
 
+def test_a_container_with_a_server_of_its_own_is_not_there_yet(workspace, endpoint):
+    from azure.ai.ml.entities import Environment
+
+    route = {"port": 8501, "path": "/v1/models/line"}
+    routes = {"liveness_route": route, "readiness_route": route, "scoring_route": route}
+    made = workspace.ml.environments.create_or_update(
+        Environment(name="server", version="1", image="tensorflow/serving", inference_config=routes)
+    )
+    answer = put_deployment(workspace, environmentId=made.id)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "NotImplemented")
+    assert "container" in answer.json()["error"]["message"]
+
+
 def test_more_cores_than_the_quota_are_refused(workspace, endpoint, project):
     from azure.core.exceptions import HttpResponseError
 
@@ -632,6 +645,37 @@ def test_what_an_mlflow_model_cannot_read(mlflow_key, body, status, said):
     answer = ask_mlflow(mlflow_key, body)
     assert (answer.status_code, answer.headers["ms-azureml-model-error-statuscode"]) == (424, status)
     assert said in answer.json()["message"]
+
+
+def test_mlflows_own_client_deploys_and_sets_traffic(workspace, mlflow_key, tmp_path):
+    import mlflow
+    from azure.core.exceptions import HttpResponseError
+    from mlflow.deployments import get_deploy_client
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(workspace.ml.workspaces.get(workspace.ml.workspace_name).mlflow_tracking_uri)
+    try:
+        client = get_deploy_client(mlflow.get_tracking_uri())
+        client.create_endpoint("by-mlflow")
+        (tmp_path / "deployment.json").write_text('{"instance_type": "Standard_DS3_v2", "instance_count": 1}')
+        config = {"deploy-config-file": str(tmp_path / "deployment.json")}
+        client.create_deployment("default", "models:/plane/1", endpoint="by-mlflow", config=config)
+        for traffic in ({"default": 0}, {"default": 100}):
+            (tmp_path / "traffic.json").write_text(json.dumps({"traffic": traffic}))
+            client.update_endpoint("by-mlflow", config={"endpoint-config-file": str(tmp_path / "traffic.json")})
+            assert workspace.ml.online_endpoints.get("by-mlflow").traffic == traffic
+        key = workspace.ml.online_endpoints.get_keys("by-mlflow").access_token
+        rows = {"input_data": {"columns": ["distance", "stops"], "data": [[4, 1]]}}
+        uri, headers = client.get_endpoint("by-mlflow")["properties"]["scoringUri"], {"Authorization": f"Bearer {key}"}
+        assert requests.post(uri, json=rows, headers=headers, timeout=60).json() == [9.0]
+        (tmp_path / "traffic.json").write_text('{"traffic": {"other": 100}}')
+        with pytest.raises(HttpResponseError, match="does not exist"):
+            client.update_endpoint("by-mlflow", config={"endpoint-config-file": str(tmp_path / "traffic.json")})
+        assert [one["name"] for one in client.list_deployments("by-mlflow")] == ["default"]
+        client.delete_endpoint("by-mlflow")
+        assert "by-mlflow" not in [one.name for one in workspace.ml.online_endpoints.list()]
+    finally:
+        mlflow.set_tracking_uri(before)
 
 
 # Beside Microsoft's own inference server

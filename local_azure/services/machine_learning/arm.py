@@ -26,12 +26,13 @@ REGISTRY = f"{GROUP}/providers/{PROVIDER}/registries/{{registry}}"
 AUDIENCES = (
     "https://management.azure.com", "https://management.core.windows.net", "https://ml.azure.com", "https://ai.azure.com",
 )  # fmt: skip
-# Those that azure-ai-ml 1.35 sends, and those of the Azure documentation that differ in nothing that is answered here.
+# Those that azure-ai-ml 1.35 and azureml-mlflow send, and those of the Azure documentation that differ in nothing that
+# is answered here.
 VERSIONS = (
-    "2021-10-01", "2022-02-01-preview", "2022-05-01", "2022-10-01", "2022-10-01-preview", "2022-12-01-preview",
-    "2023-02-01-preview", "2023-04-01", "2023-04-01-preview", "2023-06-01-preview", "2023-08-01-preview", "2023-10-01",
-    "2024-01-01-preview", "2024-04-01", "2024-04-01-preview", "2024-07-01-preview", "2024-10-01", "2024-10-01-preview",
-    "2025-01-01-preview", "2025-12-01",
+    "2021-10-01", "2022-01-01-preview", "2022-02-01-preview", "2022-05-01", "2022-10-01", "2022-10-01-preview",
+    "2022-12-01-preview", "2023-02-01-preview", "2023-04-01", "2023-04-01-preview", "2023-06-01-preview",
+    "2023-08-01-preview", "2023-10-01", "2024-01-01-preview", "2024-04-01", "2024-04-01-preview", "2024-07-01-preview",
+    "2024-10-01", "2024-10-01-preview", "2025-01-01-preview", "2025-12-01",
 )  # fmt: skip
 WAIT = {"Retry-After-Ms": "100"}  # how soon to ask again: SDKs wait for seconds unless told
 PAGE = 100

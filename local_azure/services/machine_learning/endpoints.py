@@ -202,11 +202,15 @@ def _identity(body):
 
 
 async def change(request):
-    """PATCH: tags and identity."""
-    before, body = get(request), await arm.body_of(request)
+    """PATCH: tags and identity; traffic too, which the client of MLflow's deployments sets so."""
+    state, before, body = request.app.state, get(request), await arm.body_of(request)
     new = {"tags": texts(body, "tags", before["tags"])}
     new["identity"] = _identity(body) if body.get("identity") else before["identity"]
-    return arm.done(request, arm.put(request.app.state, before["id"], before | new), 202)
+    given = {name: value for name, value in arm.expect(body, "properties", dict, {}).items() if value is not None}
+    properties = before["properties"] | {name: given[name] for name in given if name in ("traffic", "mirrorTraffic")}
+    properties["traffic"], properties["mirrorTraffic"] = _traffic(state, before["id"], properties)
+    properties["publicNetworkAccess"] = arm.expect(given, "publicNetworkAccess", str, properties["publicNetworkAccess"])
+    return arm.done(request, arm.put(state, before["id"], before | new | {"properties": properties}), 202)
 
 
 async def remove(request):

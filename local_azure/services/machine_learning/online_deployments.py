@@ -131,6 +131,10 @@ def served(state, given):
     found = resource["properties"] if resource else None
     if environment := arm.expect(given, "environmentId", str):
         references.require_environment(state, environment)
+        registered = references.find_asset(state, environment)
+        if not code and registered and registered["properties"].get("inferenceConfig"):
+            instead = "It has no containers; it serves MLflow models, and others with a scoring script."
+            raise arm.not_yet("deployments of a container that brings its own server (inferenceConfig)", instead)
     if code:
         references.asset(state, arm.expect(code, "codeId", str, ""))
         script = PurePosixPath(arm.expect(code, "scoringScript", str, ""))
