@@ -285,6 +285,25 @@ def test_health_swagger_and_other_paths(endpoint):
     assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "EndpointNotFound")
 
 
+def test_a_description_beside_the_script_is_the_answer(workspace, endpoint, project, tmp_path):
+    from azure.ai.ml.entities import CodeConfiguration, DataCollector, DeploymentCollection
+
+    (tmp_path / "score.py").write_text(SCORE)
+    (tmp_path / "swagger2.json").write_text('{"swagger": "2.0", "info": {"title": "two"}}')
+    (tmp_path / "swagger3.json").write_text('{"openapi": "3.0.0", "info": {"title": "three"}}')
+    code = CodeConfiguration(code=str(tmp_path), scoring_script="score.py")
+    collector = DataCollector(collections={"model_inputs": DeploymentCollection(enabled="true")})
+    wanted = deployment(project, "tern-delays", "described", code_configuration=code, data_collector=collector)
+    workspace.ml.online_deployments.begin_create_or_update(wanted).result()
+    headers = {"Authorization": f"Bearer {endpoint.key}", "azureml-model-deployment": "described"}
+    for version, title in (("", "two"), ("?version=3", "three"), ("?version=3.1", "ML service")):
+        answer = requests.get(endpoint.made.openapi_uri + version, headers=headers, timeout=60)
+        assert answer.json()["info"]["title"] == title
+    assert "not collected" in logs(workspace, "described")
+    assert "not collected" not in logs(workspace, "blue")
+    workspace.ml.online_deployments.begin_delete("described", "tern-delays").result()
+
+
 # Logs, scale, time
 
 
@@ -750,6 +769,11 @@ ASKED = [
     ("GET", "/", None, None),
     ("GET", "/nothing", None, None),
     ("GET", "/swagger.json", None, None),
+    ("GET", "/swagger.json?version=2.0", None, None),
+    ("GET", "/swagger.json?version=3", None, None),
+    ("GET", "/swagger.json?version=3.1", None, None),
+    ("GET", "/swagger.json?version=4", None, None),
+    ("GET", "/swagger.json?version=", None, None),
     ("POST", "/swagger.json", "{}", JSON),
 ]
 
@@ -766,6 +790,7 @@ def test_answers_are_those_of_the_inference_server(endpoint, reference, method, 
     assert ours.status_code == (200 if theirs.status_code == 200 else 424)
     if "swagger" in path and status == 200:
         assert ours.json()["paths"].keys() <= theirs.json()["paths"].keys()
+        assert all(ours.json().get(name) == theirs.json().get(name) for name in ("swagger", "openapi"))
     else:
         assert ours.content == theirs.content
     for name in ("content-type", "x-ms-run-function-failed"):

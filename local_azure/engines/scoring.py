@@ -234,7 +234,7 @@ def _answer(run, asked, body):
     if path == "/":
         return 200, "text/html; charset=utf-8", "Healthy", {}
     if path == "/swagger.json":
-        return 200, "application/json", json.dumps(SWAGGER), {"x-ms-run-function-failed": "False"}
+        return 200, "application/json", json.dumps(description(asked)), {"x-ms-run-function-failed": "False"}
     if method == "OPTIONS":
         return 200, "text/html; charset=utf-8", "", {"x-ms-run-function-failed": "False"}
     began = time.perf_counter()
@@ -250,6 +250,28 @@ def _answer(run, asked, body):
     return 200, "application/json", content, {"x-ms-run-function-failed": "False", "x-ms-run-fn-exec-ms": spent}
 
 
+def description(asked):
+    """How to call the model, as OpenAPI: what lies beside the script, or a description that fits every script.
+
+    The query's `version` is 2, which it is if nothing is said, 3 or 3.1; 404 for others.
+    """
+    version = parse_qs(asked["query"], keep_blank_values=True).get("version", ["2"])[0]
+    if version not in OWN_FILES:
+        raise Refused(404, f"Swagger version [{version}] is not valid. Supported versions: [2, 3, 3.1].")
+    for name in OWN_FILES[version]:
+        path = os.path.join(os.environ.get("AML_APP_ROOT", os.getcwd()), name)
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)
+    return SWAGGER if version.startswith("2") else OPENAPI | ({"openapi": "3.1.0"} if version == "3.1" else {})
+
+
+OWN_FILES = {
+    "2": ("swagger.json", "swagger2.json"),
+    "3": ("swagger3.json",),
+    "3.1": ("swagger3.1.json",),
+}
+OWN_FILES |= {"2.0": OWN_FILES["2"], "3.0": OWN_FILES["3"]}
 _ANY = {"type": "object", "example": {}}
 SWAGGER = {
     "swagger": "2.0",
@@ -268,6 +290,25 @@ SWAGGER = {
             }
         },
     },
+}
+
+_ANY_JSON = {"application/json": {"schema": _ANY}}
+_HEALTHY = {"200": {"description": "Healthy", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+OPENAPI = {
+    "openapi": "3.0.3",
+    "info": SWAGGER["info"],
+    "security": [{"Bearer": []}],
+    "paths": {
+        "/": {"get": {"operationId": "ServiceHealthCheck", "responses": _HEALTHY}},
+        "/score": {
+            "post": {
+                "operationId": "RunMLService",
+                "requestBody": {"content": _ANY_JSON},
+                "responses": {"200": {"description": "What run() returned", "content": _ANY_JSON}},
+            }
+        },
+    },
+    "components": {"securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}}},
 }
 
 
