@@ -282,6 +282,35 @@ def test_the_compute_of_a_step_is_an_input_of_its_pipeline(workspace, project):
     assert raised.value.status_code == 400
 
 
+def test_outputs_of_steps_and_of_the_pipeline_become_assets(workspace, project):
+    from azure.ai.ml import Input, dsl, load_component
+
+    count = load_component(project / "count.yml")
+    show = step(
+        "cp ${{inputs.folder}}/count.json ${{outputs.text}}",
+        {"folder": "uri_folder"},
+        {"text": "uri_file"},
+        name="show",
+    )
+
+    data = Input(type="uri_file", path=str(project / "rows.csv"))
+    for name, text in (("counted-rows", "shown-rows"), ("counted-again", "shown-again")):  # not taken over: its name is another
+
+        @dsl.pipeline(default_compute="cpu-cluster")
+        def naming(data: Input(type="uri_file")):
+            counted = count(data=data, times=9)
+            counted.outputs.counted.name, counted.outputs.counted.version = name, "6"  # noqa: B023, called at once
+            return {"text": show(folder=counted.outputs.counted).outputs.text}
+
+        job = naming(data=data)
+        job.outputs.text.name = text
+        run = workspace.ml.jobs.create_or_update(job).name
+        assert workspace.wait(run)["status"] == "Completed", workspace.run_record(run).error
+        made = workspace.ml.data.get(name, version="6")
+        assert made.type == "uri_folder" and f"/{run}_counted/" in made.path
+        assert workspace.ml.data.get(text, version="1").type == "uri_file"
+
+
 def test_a_canceled_pipeline_ends_its_steps(workspace):
     from azure.ai.ml import dsl
 

@@ -17,6 +17,7 @@ FROM_PARENT = re.compile(r"\$\{\{parent\.inputs\.([\w.\-]+)\}\}")
 FROM_STEP = re.compile(r"\$\{\{parent\.jobs\.([\w\-]+)\.outputs\.([\w\-]+)\}\}")
 TO_PARENT = re.compile(r"\$\{\{parent\.outputs\.([\w\-]+)\}\}")
 KINDS = ("command", "pipeline", "sweep")
+AS_ASSET = {"name": "assetName", "version": "assetVersion"}  # azure-ai-ml's names for them in a step, and a job's
 DEEPEST = 10  # pipelines within pipelines
 REUSED = "azureml.isreused"
 REUSED_RUN = "azureml.reusedrunid"
@@ -183,6 +184,7 @@ def _as_job(state, workspace, asked, name, step, inputs, outputs):
     for output, given in (spec.get("outputs") or {}).items():
         own = (step.get("outputs") or {}).get(output) or {}
         kept = {key: own[key] for key in ("uri", "mode", "assetName", "assetVersion") if own.get(key)}
+        kept |= {key: own[sent] for sent, key in AS_ASSET.items() if own.get(sent)}
         kind = {"jobOutputType": str(given.get("type") or "uri_folder")}
         task[output] = kind | kept | {key: value for key, value in outputs.get(output, {}).items() if value}
     resources = step.get("resources") or spec.get("resources") or {}
@@ -355,7 +357,8 @@ def _signature(task, spec):
     if task["jobType"] != "Command" or str(spec.get("is_deterministic", True)).lower() == "false":
         return None
     names = ("command", "codeId", "environmentId", "environmentVariables", "inputs")
-    outputs = {name: [given.get("jobOutputType"), given.get("uri")] for name, given in task["outputs"].items()}
+    said = ("jobOutputType", "uri", "assetName", "assetVersion")
+    outputs = {name: [given.get(one) for one in said] for name, given in task["outputs"].items()}
     decisive = {name: task.get(name) for name in names} | {"outputs": outputs}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
