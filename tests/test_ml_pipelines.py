@@ -294,7 +294,7 @@ def test_outputs_of_steps_and_of_the_pipeline_become_assets(workspace, project):
     )
 
     data = Input(type="uri_file", path=str(project / "rows.csv"))
-    for name, text in (("counted-rows", "shown-rows"), ("counted-again", "shown-again")):  # not taken over: its name is another
+    for name, text in (("counted-rows", "shown-rows"), ("counted-again", "shown-again")):
 
         @dsl.pipeline(default_compute="cpu-cluster")
         def naming(data: Input(type="uri_file")):
@@ -513,6 +513,32 @@ def test_a_sweep_in_a_pipeline_hands_on_what_its_best_trial_made(workspace, tuni
     asset = workspace.ml.data.get("tuned_model", version="1")
     assert f"/paths/tuned/{steps['sweep'].name}" in asset.path
     assert len(list(workspace.ml.data.list("tuned_model"))) == 1
+
+
+def test_the_limits_of_a_sweep_are_inputs_of_its_pipeline(workspace, tuning):
+    from azure.ai.ml import dsl, load_component
+    from azure.ai.ml.sweep import Choice
+    from azure.core.exceptions import HttpResponseError
+
+    trial = load_component(tuning / "trial.yml")
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def tune(trials: int):
+        sweep = trial(how="log", rate=Choice([0.1, 0.2, 0.4])).sweep(
+            sampling_algorithm="grid", primary_metric="error", goal="minimize"
+        )
+        sweep.set_limits(max_total_trials=trials, max_concurrent_trials=1)
+
+    @dsl.pipeline(default_compute="cpu-cluster")
+    def outer(trials: int):
+        within = tune(trials=trials)  # noqa: F841, steps are named after their variables
+
+    name = workspace.ml.jobs.create_or_update(outer(trials=1)).name
+    assert workspace.wait(name)["status"] == "Completed", workspace.run_record(name).error
+    sweep = steps_of(workspace, steps_of(workspace, name)["within"].name)["sweep"]
+    assert len(list(workspace.ml.jobs.list(parent_job_name=sweep.name))) == 1
+    with pytest.raises(HttpResponseError, match="1 to 1000 trials"):
+        workspace.ml.jobs.create_or_update(outer(trials=0))
 
 
 def test_a_sweep_in_a_pipeline_from_yaml(workspace, tuning, tmp_path):

@@ -197,9 +197,17 @@ def _as_job(state, workspace, asked, name, step, inputs, outputs):
         "resources": {"instanceCount": _whole(resources.get("instance_count"))},
     }
     shared["computeId"] = _compute(state, workspace, asked, name, step)
+    step = step | {"limits": _settled(_own_inputs(state, asked), step.get("limits") or {})}
     if step.get("type") == "sweep":
         return shared | sweep_steps.as_sweep(step) | {"trial": what, "outputs": task}
     return shared | {"jobType": "Command", **what, "limits": _limits(step.get("limits")), "outputs": task}
+
+
+def _settled(own, given):
+    """Settings of a step, with the values of those that name an input of the pipeline."""
+    found = {key: FROM_PARENT.fullmatch(value) for key, value in given.items() if isinstance(value, str)}
+    named = {key: (own.get(one[1]) or {}).get("value") for key, one in found.items() if one}
+    return given | {key: _whole(value) for key, value in named.items()}
 
 
 def _whole(value):
