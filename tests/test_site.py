@@ -160,6 +160,15 @@ def test_minutes_of_practice_are_those_of_the_notebooks(chapter):
     assert front["practice"] == minutes
 
 
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda entry: entry["file"])
+def test_every_question_of_a_chapter_is_one_on_its_page(chapter):
+    """A code span in the first line of a question ends the fence, and its answers stand there as plain text."""
+    source = (ROOT / f"{chapter['file']}.md").read_text(encoding="utf-8")
+    page = soup(HTML / f"{chapter['file']}.html")
+    assert len(page.select(".question")) == source.count("{question}")
+    assert "{question}" not in page.get_text() and ":right:" not in page.get_text()
+
+
 def test_no_two_pages_have_one_title():
     """In search results and bookmarks a page is its title."""
     titles = [soup(HTML / f"{stem}.html").title.get_text(strip=True) for stem in STEMS]
