@@ -6,6 +6,7 @@ and of storage: `server_home` is the server's folder, `arm` plain HTTP, `workspa
 
 import json
 import os
+import sys
 import time
 from types import SimpleNamespace
 
@@ -36,6 +37,21 @@ def server_home(tmp_path_factory):
             patch.setenv(name, value)
         yield home
         local_azure.stop_server()
+        forget_mlflows_clients()
+
+
+def forget_mlflows_clients():
+    """MLflow keeps a client for each address, with a token of the server that answered there. The next file's server
+    has the same address and other secrets.
+    """
+    if "mlflow" in sys.modules:
+        from mlflow.tracking._model_registry.registry import ModelRegistryStoreRegistry
+        from mlflow.tracking._tracking_service.registry import TrackingStoreRegistry
+
+        ModelRegistryStoreRegistry._get_store_with_resolved_uri.cache_clear()
+        TrackingStoreRegistry._get_store_with_resolved_uri.cache_clear()
+    if loader := sys.modules.get("azureml.mlflow._internal.service_context_loader"):
+        loader._AzureMLServiceContextLoader._tracking_uri_to_service_context.clear()
 
 
 @pytest.fixture(scope="module")
