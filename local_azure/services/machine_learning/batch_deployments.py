@@ -2,16 +2,15 @@
 
 from starlette.responses import JSONResponse, Response
 
-from ...errors import AzureError
 from . import arm, batch_endpoints, command_jobs, commands, endpoints, online_deployments, references, running, shapes
 
-MOST_DEPLOYMENTS = 20  # of an endpoint
 ACTIONS = ("AppendRow", "SummaryOnly")
 LEVELS = ("Debug", "Info", "Warning")
 FILE_NAME = "predictions.csv"
 MOST_BYTES = 240  # of the name of a file, as storage has it
 COMPONENT = "PipelineComponent"
 RETRY = {"maxRetries": 3, "timeout": "PT30S"}
+UNSAID = {"errorThreshold": -1, "miniBatchSize": 10, "outputFileName": FILE_NAME, "retrySettings": RETRY}
 COLLECTION = f"{batch_endpoints.ONE}/deployments"
 ONE = f"{COLLECTION}/{{deployment}}"
 SETTINGS = {
@@ -116,9 +115,8 @@ def _of_model(state, workspace, given):
     resources = given.get("resources") or {}
     count = 1 if resources.get("instanceCount") is None else resources["instanceCount"]
     check_nodes(state, workspace, given["compute"], count)
-    first = {"errorThreshold": -1, "miniBatchSize": 10, "outputFileName": FILE_NAME, "retrySettings": RETRY}
     return {
-        **settings_of(given, first),
+        **settings_of(given, UNSAID),
         "model": {"referenceType": "Id", "assetId": model},
         "codeConfiguration": code,
         "environmentId": given.get("environmentId"),
@@ -152,9 +150,12 @@ def _of_component(state, given, configuration):
             "description": configuration.get("description"),
             "tags": configuration.get("tags") or {},
         },
-        "errorThreshold": -1, "maxConcurrencyPerInstance": 1, "miniBatchSize": 10, "outputFileName": FILE_NAME,
-        "environmentVariables": {}, "loggingLevel": "Info", "outputAction": "AppendRow", "retrySettings": RETRY,
-    }  # fmt: skip
+        **UNSAID,
+        "maxConcurrencyPerInstance": 1,
+        "environmentVariables": {},
+        "loggingLevel": "Info",
+        "outputAction": "AppendRow",
+    }
 
 
 # Requests
@@ -177,10 +178,7 @@ async def write(request):
     path = f"{endpoint['id']}/deployments/{name}"
     before = arm.find(state, path)
     if not before:
-        endpoints.check_name(name, "a deployment")
-        if len(arm.children(state, f"{endpoint['id']}/deployments")) >= MOST_DEPLOYMENTS:
-            message = f"The endpoint {endpoint['name']} has {MOST_DEPLOYMENTS} deployments, which is the limit."
-            raise AzureError(400, "OutOfQuota", message)
+        endpoints.check_new_deployment(state, endpoint, name)
     resource = arm.put(state, path, _deployment(state, arm.workspace_of(request), body, given))
     return arm.done(request, resource, 200 if before else 201)
 

@@ -17,6 +17,7 @@ NAME = r"[a-zA-Z](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 AUTH_MODES = {"key": "Key", "amltoken": "AMLToken", "aadtoken": "AADToken"}
 IDENTITIES = ("systemassigned", "userassigned", "systemassigned,userassigned", "none")
 MOST_ENDPOINTS = 100  # of a subscription
+MOST_DEPLOYMENTS = 20  # of an endpoint
 MOST_MIRRORED = 50  # per cent
 COLLECTION = f"{arm.WORKSPACE}/onlineEndpoints"
 ONE = f"{COLLECTION}/{{endpoint}}"
@@ -39,6 +40,14 @@ def check_name(name, what):
             f"hyphens, and does not end with a hyphen."
         )
         raise arm.user_error(message, inner="InvalidName", target="name")
+
+
+def check_new_deployment(state, endpoint, name):
+    """400 for a name that a deployment cannot have, and for one deployment more than an endpoint may have."""
+    check_name(name, "a deployment")
+    if len(arm.children(state, f"{endpoint['id']}/deployments")) >= MOST_DEPLOYMENTS:
+        message = f"The endpoint {endpoint['name']} has {MOST_DEPLOYMENTS} deployments, which is the limit."
+        raise AzureError(400, "OutOfQuota", message)
 
 
 def check_idle(deployment):

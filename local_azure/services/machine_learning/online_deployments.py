@@ -12,7 +12,6 @@ from ...engines import serving
 from ...errors import AzureError
 from . import arm, computes, endpoints, instances, references
 
-MOST_DEPLOYMENTS = 20  # of an endpoint
 MOST_INSTANCES = 50  # of a deployment
 MOST_SECONDS = 180  # of a request
 SPARE = 0.2  # of the cores are kept free for upgrades, and count against the quota
@@ -233,10 +232,7 @@ async def write(request):
     if before:
         endpoints.check_idle(before)
     else:
-        endpoints.check_name(name, "a deployment")
-        if len(arm.children(state, f"{endpoint['id']}/deployments")) >= MOST_DEPLOYMENTS:
-            message = f"The endpoint {endpoint['name']} has {MOST_DEPLOYMENTS} deployments, which is the limit."
-            raise AzureError(400, "OutOfQuota", message)
+        endpoints.check_new_deployment(state, endpoint, name)
     made = _deployment(state, body, arm.properties_of(body))
     _check_quota(state, path, made)
     return _begin(request, path, made, before)

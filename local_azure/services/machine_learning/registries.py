@@ -143,7 +143,6 @@ async def change(request):
 
 
 async def listed(request):
-
     state, names = request.app.state, request.path_params
     if "group" in names:
         resource_groups.require(request)
