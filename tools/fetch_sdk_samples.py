@@ -1,4 +1,4 @@
-"""Fetch the samples that Microsoft publishes with its Language client, for tests/test_language_samples.py.
+"""Fetch the samples that Microsoft publishes with its Language client, for tests/services/test_language_samples.py.
 
 They are in the source distribution of the very version that is installed, and are unpacked to
 .cache/azure-ai-textanalytics-<version>/samples. A second call finds them there and does nothing. Without a network it

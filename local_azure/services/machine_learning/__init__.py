@@ -5,28 +5,20 @@ Routes and shapes follow Microsoft's published API descriptions and what azure-a
 
 from starlette.routing import Match, Route
 
-from . import (
-    arm,
-    assets,
+from ..resource_manager import arm, resource_groups
+from . import computes, tracking, workspaces
+from .assets import assets, datastores, registries
+from .endpoints import (
     batch_deployments,
     batch_endpoints,
     batch_jobs,
     batch_scoring,
-    computes,
-    datastores,
     deployments,
     endpoints,
-    history,
-    jobs,
-    mlflow,
     online_deployments,
-    registries,
-    resource_groups,
-    running,
-    schedules,
     scoring,
-    workspaces,
 )
+from .jobs import history, jobs, running, schedules
 
 __all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
 
@@ -69,7 +61,7 @@ routes = [
     *jobs.routes,
     *schedules.routes,
     *history.routes,
-    *mlflow.routes,
+    *tracking.routes,
     *endpoints.routes,
     *online_deployments.routes,
     *batch_endpoints.routes,

@@ -4,7 +4,7 @@ import re
 
 from starlette.responses import JSONResponse, Response
 
-from . import arm
+from ..resource_manager import arm
 
 # name: (vCPUs, GB of memory, GPUs, family). Of Azure's long list, those that its own examples ask for.
 SIZES = {

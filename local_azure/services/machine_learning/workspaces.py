@@ -8,7 +8,9 @@ from starlette.responses import JSONResponse, Response
 from ... import identity
 from ...userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from .. import storage
-from . import arm, computes, datastores, resource_groups
+from ..resource_manager import arm, resource_groups
+from . import computes
+from .assets import datastores
 
 API_HOST = f"{arm.REGION}.api.azureml.ms"
 SETTINGS = (
@@ -76,7 +78,9 @@ async def delete(state, path):
     """A workspace goes with all that is in it, and what runs for it ends. Its storage account stays: it is another
     resource.
     """
-    from . import endpoints, instances, mlflow, running, runs, schedules  # all of which know workspaces' assets
+    from . import tracking as mlflow
+    from .endpoints import endpoints, instances
+    from .jobs import running, runs, schedules
 
     for run in runs.everyone(state, path):
         if run["status"] not in runs.ENDED and not run["parent"]:

@@ -1,0 +1,314 @@
+"""Runs one command as a node of Azure runs it: code in a folder of its own, inputs, outputs, environment, logs.
+
+Command jobs, the trials of a sweep and the steps of a pipeline all come here. Images and conda files are not built: the
+command runs with the Python of this course, and a log says so.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+
+import local_azure
+
+from .... import identity
+from ....engines import processes
+from ....hosts import UPSTREAM_VARIABLE
+from ...resource_manager import arm
+from ..assets import assets, datastores, references
+from . import runs, tracking
+from .expressions import expand
+
+MOST_COPIED = 100 * 2**20  # bytes of an input that are copied, so that a script cannot change what it was given
+READ_ONLY = ("ReadOnlyMount", "Download", "EvalDownload", "EvalMount", None)
+TOKEN_LIFETIME = 30 * 86400  # seconds: a job, and a lid that was closed on it, may outlast the usual hour
+ERROR_LENGTH = 4000  # characters of a traceback in a run's error; the log has all
+TRACEBACK = "Traceback (most recent call last):"
+
+
+async def execute(state, run, command, values, sources, targets, seconds=None, finish=None):
+    """Prepare, run and finish a command. Moves the run through its statuses, and returns its last record.
+
+    command: text with expressions. values: of the expressions that are not paths, such as inputs.rate.
+    sources: input name -> (path on disk, mode). targets: output name -> (path on disk, type). seconds: time limit.
+    finish: a coroutine function that is called, while the run is finalizing, if the command has succeeded.
+    """
+    place, artifacts = work_folder(state, run), runs.folder(state, run)
+    log = artifacts / runs.USER_LOG
+    try:
+        runs.move(state, run, "Preparing")
+        start_logs(state, run)
+        code = code_path(state, run["workspace"], run["properties"].get("codeId"))
+        paths = await run_in_threadpool(prepare, state.home, place, code, sources, targets)
+        text = _expanded(command, values | paths)
+        environment = await environment_of(state, run, place, paths)
+        runs.move(state, run, "Running")
+        await tracking.start(state, run)
+        outcome = await processes.run(text, place / "wd", environment, log, mark(run), seconds)
+        runs.move(state, run, "Finalizing")
+        await run_in_threadpool(collect, place, artifacts)
+        if finish and outcome.code == 0:
+            await finish()
+        return _ended(state, run, text, outcome, log, seconds)
+    except asyncio.CancelledError:
+        collect(place, artifacts)  # no await: the server may be about to end
+        raise
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _expanded(command, values):
+    try:
+        return expand(command, values)
+    except KeyError as error:
+        message = f"The command needs {error}, which was not given. What may be left out stands within $[[ ]]."
+        raise arm.user_error(message, target="command") from None
+
+
+def mark(run):
+    """By which all processes of a run are found."""
+    return f"{run['path'].lower()}#{run['uuid']}"
+
+
+async def clean_up(state, run):
+    """After a crash: end what is left of a run's processes, and keep what it had written."""
+    place = work_folder(state, run)
+    await run_in_threadpool(processes.end_family, mark(run))
+    with contextlib.suppress(OSError):
+        collect(place, runs.folder(state, run))
+    shutil.rmtree(place, ignore_errors=True)
+
+
+# Before
+
+
+def work_folder(state, run):
+    """A run's own folder on its node. Its path has no blanks, since commands do not expect them."""
+    return _plain(state.home) / "nodes" / run["uuid"]
+
+
+def _plain(path):
+    """The same folder by a name that a shell does not take apart."""
+    if os.name != "posix" or re.fullmatch(r"[\w./+@%-]+", str(path)):
+        return path
+    short = Path(tempfile.gettempdir()) / f"local-azure-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    if not (short.is_symlink() and short.resolve() == path.resolve()):
+        short.unlink(missing_ok=True)
+        short.symlink_to(path, target_is_directory=True)
+    return short
+
+
+def prepare(home, place, code, sources, targets):
+    """The folder, filled: code, inputs, empty outputs. Returns the paths by the names that expressions have."""
+    folder = place / "wd"
+    folder.mkdir(parents=True)
+    for name in ("outputs", "logs"):
+        (folder / name).mkdir()
+    if code:
+        _copy(code, folder)
+    paths = {}
+    for name, (source, mode) in sources.items():
+        paths[f"inputs.{name}"] = str(_input(home, place / "inputs" / name, source, mode))
+    for name, (target, kind) in targets.items():
+        (target.parent if kind == "uri_file" else target).mkdir(parents=True, exist_ok=True)
+        paths[f"outputs.{name}"] = str(_seen(home, target))
+    return paths
+
+
+def code_path(state, workspace, code):
+    """Where a code snapshot lies on disk; None if there is none."""
+    if not code:
+        return None
+    uri = references.asset(state, code)["properties"].get("codeUri")
+    return assets.resolve(state, workspace, uri)
+
+
+def plain_id(reference):
+    """An ARM id without the azureml: that may stand before it."""
+    return reference.removeprefix("azureml:")
+
+
+def _copy(source, folder):
+    if source.is_dir():
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+    else:
+        shutil.copy2(source, folder)
+
+
+def _input(home, place, source, mode):
+    """The path that a command gets for an input: of a copy, unless it is large or may be written to."""
+    if mode not in READ_ONLY or _size(source) > MOST_COPIED:
+        return _seen(home, source)
+    place.mkdir(parents=True)
+    _copy(source, place)
+    return place if source.is_dir() else place / source.name
+
+
+def copy_output(source, target):
+    """Put a copy of a file or a folder where another is wanted."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
+def _size(source):
+    files = source.rglob("*") if source.is_dir() else [source]
+    return sum(file.stat().st_size for file in files)
+
+
+def _seen(home, path):
+    """A path below the home folder, by the name that has no blanks."""
+    return _plain(home) / path.relative_to(home)
+
+
+def start_logs(state, run):
+    """What ran instead of an image, and the empty log of the script: clients print the first log that they see."""
+    asked = run["properties"]
+    environment = references.find_asset(state, asked.get("environmentId") or "")
+    given = environment["properties"] if environment else {}
+    wanted = [f"image {given['image']}"] if given.get("image") else []
+    wanted += ["a Dockerfile"] if given.get("build") else []
+    wanted += ["a conda file"] if given.get("condaFile") else []
+    lines = [
+        "The local Azure builds no image and no conda environment.",
+        f"Asked for: {asked.get('environmentId')}" + (f" ({', '.join(wanted)})" if wanted else ""),
+        f"The command runs on this machine with Python {platform.python_version()}: {sys.executable}",
+        "What the script imports must be installed there. On Azure, the environment decides.",
+    ]
+    write(runs.folder(state, run, runs.BUILD_LOG), "\n".join(lines) + "\n")
+    write(runs.folder(state, run, runs.USER_LOG), "")
+
+
+def write(path, text):
+    """Add text to a log."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+async def environment_of(state, run, place, paths):
+    """The variables of a job: this server's, those of start(), those that Azure sets, and the job's own, which win."""
+    workspace, asked = run["workspace"], run["properties"]
+    _, _, subscription, _, group, *_ = workspace.split("/")
+    port = state.server.servers[0].sockets[0].getsockname()[1]
+    scope = f"azureml://{arm.REGION}.api.azureml.ms/mlflow/v1.0{workspace}"
+    token, expires = identity.issue("https://ml.azure.com", state.secrets["signing"], lifetime=TOKEN_LIFETIME)
+    experiment = asked["experimentName"]
+    values = {
+        **os.environ,
+        **await run_in_threadpool(local_azure.variables, port, os.environ.get(UPSTREAM_VARIABLE, ""), "job"),
+        "LOCAL_AZURE_HOME": str(state.home),
+        "PATH": os.pathsep.join([str(_python_folder(place)), os.environ.get("PATH", os.defpath)]),
+        "PWD": str(place / "wd"),  # a shell takes this name of the folder, which has no blanks, if it is right
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+        "AZUREML_RUN_ID": run["name"],
+        "AZUREML_ROOT_RUN_ID": run["root"],
+        "AZUREML_ARM_SUBSCRIPTION": subscription,
+        "AZUREML_ARM_RESOURCEGROUP": group,
+        "AZUREML_ARM_WORKSPACE_NAME": arm.name_of(workspace),
+        "AZUREML_ARM_PROJECT_NAME": experiment,
+        "AZUREML_EXPERIMENT_ID": runs.experiment_id(workspace, experiment),
+        "AZUREML_EXPERIMENT_SCOPE": f"{workspace}/experiments/{experiment}",
+        "AZUREML_WORKSPACE_ID": arm.get(state, workspace)["properties"]["workspaceId"],
+        "AZUREML_WORKSPACE_SCOPE": workspace,
+        "AZUREML_SERVICE_ENDPOINT": f"https://{arm.REGION}.api.azureml.ms",
+        "AZUREML_DISCOVERY_SERVICE_ENDPOINT": f"https://{arm.REGION}.api.azureml.ms/discovery",
+        "AZUREML_RUN_HISTORY_SERVICE_ENDPOINT": f"https://{arm.REGION}.api.azureml.ms",
+        "AZUREML_RUN_TOKEN": token,
+        "AZUREML_RUN_TOKEN_EXPIRY": str(expires),
+        "MLFLOW_TRACKING_URI": scope,
+        "MLFLOW_TRACKING_TOKEN": token,
+        "MLFLOW_RUN_ID": run["name"],
+        "MLFLOW_EXPERIMENT_NAME": experiment,
+    }
+    for name, path in paths.items():
+        kind, _, short = name.partition("s.")
+        values[f"AZURE_ML_{kind.upper()}_{short}"] = path
+    return values | {name: str(value) for name, value in (asked.get("environmentVariables") or {}).items()}
+
+
+def _python_folder(place):
+    """A folder where `python` is this course's interpreter."""
+    folder = Path(sys.executable).parent
+    if shutil.which("python", path=str(folder)) or os.name != "posix":
+        return folder
+    own = place / "bin"  # a Python that is only called python3
+    own.mkdir(parents=True, exist_ok=True)
+    (own / "python").symlink_to(sys.executable)
+    return own
+
+
+# After
+
+
+def collect(place, artifacts):
+    """Keep what the script wrote to ./outputs and ./logs, as Azure does."""
+    for name in ("outputs", "logs"):
+        written = place / "wd" / name
+        if written.is_dir() and any(written.iterdir()):
+            shutil.copytree(written, artifacts / name, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+
+
+def _ended(state, run, command, outcome, log, seconds):
+    if outcome.timed_out:
+        message = f"The job was canceled: it ran longer than its limit of {seconds:g} seconds."
+        write(log, f"\n{message}\n")
+        warning = {"source": "limits.timeout", "message": message}
+        return runs.move(state, run, "Canceled", warnings=[*run["warnings"], warning])
+    if outcome.code == 0:
+        return runs.move(state, run, "Completed")
+    program = (command.split() or ["?"])[0]
+    said = last_traceback(log)
+    message = (
+        f"Execution failed. User process '{program}' exited with status code {outcome.code}. Please check log file "
+        f"'{runs.USER_LOG}' for error details." + (f" Error: {said}" if said else "")
+    )
+    return runs.move(state, run, "Failed", error=runs.user_error(message))
+
+
+def last_traceback(log):
+    """The last traceback in a log, its middle left out if it is long; or else the last lines."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 16 * ERROR_LENGTH))
+        text = file.read().decode("utf-8", errors="replace").strip()
+    start = text.rfind(TRACEBACK)
+    said = text[start:] if start >= 0 else "\n".join(text.splitlines()[-5:])
+    if len(said) <= ERROR_LENGTH:
+        return said
+    return f"{said[: ERROR_LENGTH // 2]}\n…\n{said[-ERROR_LENGTH // 2 :]}"
+
+
+def literal(value):
+    """A literal input as it stands in a command."""
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def target_of(state, workspace, name, output_name, output):
+    """The azureml:// address to which a run's output goes: the one asked for, or Azure's default."""
+    uri = output.get("uri") or "azureml://datastores/${{default_datastore}}/paths/azureml/${{name}}/${{output_name}}"
+    names = {"default_datastore": datastores.DEFAULT, "name": name, "output_name": output_name}
+    try:
+        uri = expand(uri, names)
+    except KeyError as error:
+        raise arm.user_error(f"The path of the output {output_name} has an unknown expression: {error}.") from None
+    return uri
+
+
+def target_path(state, workspace, uri):
+    """Where an azureml:// address of a datastore lies on disk. It need not exist."""
+    found = re.fullmatch(r"azureml://(?:.*/)?datastores/([^/]+)/paths/(.*)", uri, re.IGNORECASE)
+    if not found:
+        raise arm.user_error(f"An output goes to a path of a datastore (azureml://datastores/…/paths/…), not to {uri}.")
+    return datastores.path(state, workspace, found[1], found[2].strip("/"))

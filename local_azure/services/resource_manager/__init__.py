@@ -1,0 +1,1 @@
+"""Azure Resource Manager: what every resource has in common, and the resource groups."""
