@@ -26,7 +26,7 @@ from . import certificates
 from .hosts import UPSTREAM_VARIABLE, is_azure
 from .userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, home, load_secrets
 
-__all__ = ["fault", "start"]
+__all__ = ["fault", "start", "usage"]
 
 ENDPOINT = "https://local-azure-course.cognitiveservices.azure.com"
 OWN_AZURE = ("FOUNDRY_ENDPOINT", "AZUREML_WORKSPACE_NAME")  # variables that, set by the learner, mean: my own Azure
@@ -249,3 +249,29 @@ def fault(kind, *, host="", times=None, seconds=1, everyone=False):
         yield
     finally:
         _ask(port, f"faults/{ordered['number']}", "DELETE")
+
+
+def usage(resource=None, since=None):
+    """What was used so far, as a pandas DataFrame: one row for each resource, service, meter and unit, in that order.
+
+    resource: the name of one account or workspace, for its rows alone. since: an earlier answer of `usage()`; the rows
+    then hold what was added after it. A row that did not grow is left out. The units are those that Azure bills in.
+    On your own Azure there are no rows, and a line says where Azure shows them.
+    """
+    import pandas
+
+    columns = ["resource", "service", "meter", "unit"]
+    if MARK not in os.environ:
+        print(
+            "Your own Azure counts for itself: the resource's page in the portal has Metrics, for its calls, and Cost "
+            "Management has what is billed, some hours later."
+        )
+        return pandas.DataFrame(columns=[*columns, "quantity"])
+    found = pandas.DataFrame(_ask(os.environ[MARK], "usage"), columns=[*columns, "quantity"])
+    if since is not None:
+        before = since.set_index(columns)["quantity"]
+        found["quantity"] -= before.reindex(pandas.MultiIndex.from_frame(found[columns]), fill_value=0).to_numpy()
+        found = found[found["quantity"] > 0]
+    if resource is not None:
+        found = found[found["resource"] == resource]
+    return found.reset_index(drop=True)

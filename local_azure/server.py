@@ -20,6 +20,7 @@ from starlette.routing import Match, Mount, Route, Router
 from . import errors, identity
 from .faults import Fault, Faults
 from .hosts import is_telemetry
+from .meter import Meter
 from .proxy import FrontDoor
 from .services import language, machine_learning, storage, telemetry
 from .store import Store
@@ -120,6 +121,11 @@ async def faults(request):
 
 
 @controlled
+async def usage(request):
+    return JSONResponse(request.app.state.meter.rows())
+
+
+@controlled
 async def stop(request):
     request.app.state.server.should_exit = True
     return JSONResponse({"stopping": True})
@@ -129,6 +135,7 @@ CONTROL = [
     Route("/local/status", status),
     Route("/local/faults", faults, methods=["PUT"]),
     Route("/local/faults/{number:int}", faults, methods=["DELETE"]),
+    Route("/local/usage", usage),
     Route("/local/stop", stop, methods=["POST"]),
     Route("/local/identity/token", identity.token_endpoint),
 ]
@@ -150,6 +157,7 @@ async def on_http_error(request, error):
 async def lifespan(app):
     state = app.state
     state.store = Store(home() / "store.sqlite3")
+    state.meter = Meter(home() / "usage.sqlite3")
     tasks, waiting = set(), set()
 
     def background(coroutine, keeps_awake=True):
@@ -174,6 +182,7 @@ async def lifespan(app):
     for task in ending:
         task.cancel()
     await asyncio.gather(*ending, return_exceptions=True)
+    state.meter.close()
     state.store.close()
 
 

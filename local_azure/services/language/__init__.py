@@ -12,8 +12,8 @@ from ...errors import AzureError
 from . import jobs
 from .jobs import resume
 from .kinds import KINDS, OLDER_VERSIONS, refusal
-from .requests import api_version, documents, flag, invalid, kind_of, options, read_body
-from .results import analyse, collect, engine_label
+from .requests import account_of, api_version, documents, flag, invalid, kind_of, options, read_body
+from .results import analyse, collect, count, engine_label
 
 __all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
 
@@ -60,6 +60,7 @@ async def _answer(request, kind, container, checked):
         raise invalid("InvalidParameterValue", refusal(kind), "The feature is not available.")
     with_statistics = flag(request, "showStats")
     outcomes = await run_in_threadpool(lambda: [analyse(kind, document, checked) for document in asked])
+    count(request.app.state, account_of(request), kind, outcomes)
     return collect(kind, outcomes, with_statistics)
 
 

@@ -14,12 +14,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ...errors import AzureError
+from . import results
 from .kinds import KINDS, refusal
 from .positions import text_elements
 from .requests import (
     MOST_ELEMENTS_IN_JOB,
     MOST_IN_JOB,
     Document,
+    account_of,
     api_version,
     count,
     documents,
@@ -111,6 +113,7 @@ def _accept(request, body, asked, tasks, version):
     job = {
         "id": str(uuid.uuid4()),
         "name": expect(name, str, "displayName") if name is not None else None,
+        "account": account_of(request),
         "version": version,
         "created": now(),
         "updated": now(),
@@ -167,6 +170,7 @@ async def _run(state, key):
             if all(task["status"] in ENDED for task in job["tasks"]):
                 _end(job, _overall(job["tasks"]))
             state.store.put(STORE, key, job)
+            results.count(state, job["account"], KINDS[job["tasks"][number]["kind"]], changes.get("outcomes", ()))
 
 
 async def _perform(store, job, number):

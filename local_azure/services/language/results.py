@@ -31,11 +31,22 @@ def analyse(kind, document, options, most=MOST_ELEMENTS):
     return {"id": document.id, "result": result, "characters": text_elements(document.text)}
 
 
+def text_records(outcomes):
+    """The text records of each document that was answered. An error costs none."""
+    return [max(1, -(-outcome["characters"] // RECORD)) for outcome in outcomes if "result" in outcome]
+
+
+def count(state, resource, kind, outcomes):
+    """Add what was answered to the meter."""
+    if records := sum(text_records(outcomes)):
+        state.meter.add(resource, "Language", kind.name, "text records", records)
+
+
 def collect(kind, outcomes, with_statistics):
     """The `results` object of a reply: outcomes in order, split into documents and errors."""
     good = [outcome for outcome in outcomes if "result" in outcome]
     bad = [{"id": outcome["id"], "error": outcome["error"]} for outcome in outcomes if "error" in outcome]
-    records = [max(1, -(-outcome["characters"] // RECORD)) for outcome in good]
+    records = text_records(outcomes)
     reply = {}
     if with_statistics:
         reply["statistics"] = {

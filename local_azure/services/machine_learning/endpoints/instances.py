@@ -115,12 +115,21 @@ def seconds(text):
     return hours * 3600 + minutes * 60 + rest
 
 
+def count_hours(state, deployment):
+    """Each instance that was asked for is billed from now on, ready or not, called or not."""
+    workspace, size = deployment["id"].split("/")[8], deployment["properties"]["instanceType"]
+    meter = f"Online deployments, {size}"
+    count = deployment["sku"]["capacity"]
+    state.meter.begin(deployment["id"].lower(), workspace, "Machine Learning", meter, "instance-hours", count)
+
+
 async def forget(state, path):
     """Stop and remove all that runs for the deployments at or below an ARM id."""
     prefix = path.lower()
     for key, _ in state.store.items(KIND, prefix):
         if key == prefix or key.startswith(prefix + "/"):
             state.store.delete(KIND, key)
+            state.meter.end(key)
             found = fleet(state, key)
             if found.task and not found.task.done():
                 found.task.cancel()

@@ -251,6 +251,7 @@ def _begin(request, path, made, before):
     state.store.put(instances.KIND, resource["id"].lower(), record)
     task = state.background(_provision(state, resource, revision, operation))
     instances.fleet(state, path).task = task
+    instances.count_hours(state, resource)
     return arm.accepted(request, operation, resource, 200 if before else 201)
 
 

@@ -92,6 +92,7 @@ async def _forward(state, deployment, asked):
         return PlainTextResponse("The model's process has ended; its log says why.", 424, chosen | _failed(502))
     spent = {"ms-azureml-model-time": str(round((time.perf_counter() - began) * 1000))}
     if answer.status == 200:
+        state.meter.add(path.split("/")[8], "Machine Learning", "Online endpoints", "requests", 1)
         return Response(answer.body, 200, answer.headers | chosen | spent)
     return Response(answer.body, 424, answer.headers | chosen | spent | _failed(answer.status))
 

@@ -1,6 +1,7 @@
 """Runs that are under way: begun in the background, supervised to an end, stopped; found again after a crash."""
 
 import asyncio
+import contextlib
 import logging
 
 from ....errors import AzureError
@@ -60,10 +61,23 @@ def _end(state, run, status, message=None):
     runs.move(state, run, status, **({"error": runs.system_error(message)} if message else {}))
 
 
-def a_node(state, run, count=1):
-    """Hold one node of a run's compute, or `count` of them."""
+@contextlib.asynccontextmanager
+async def a_node(state, run, count=1):
+    """Hold one node of a run's compute, or `count` of them, and count the hours."""
     compute = run["properties"].get("computeId") or f"{run['workspace']}/serverless"
-    return state.ml_nodes.hold(compute.lower(), lambda: nodes(state, compute), count)
+    async with state.ml_nodes.hold(compute.lower(), lambda: nodes(state, compute), count):
+        meter = f"Compute nodes, {_size(state, run, compute)}"
+        with state.meter.while_held(arm.name_of(run["workspace"]), "Machine Learning", meter, "node-hours", count):
+            yield
+
+
+def _size(state, run, compute):
+    """What is billed for a node: the cluster's size of machine and, if it has a lower price, its priority."""
+    found = arm.find(state, commands.plain_id(compute))
+    if not found:
+        return (run["properties"].get("resources") or {}).get("instanceType") or "serverless"
+    properties = found["properties"]["properties"]
+    return properties["vmSize"] + (" low priority" if properties.get("vmPriority") == "LowPriority" else "")
 
 
 def nodes(state, compute):
