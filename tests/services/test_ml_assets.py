@@ -15,6 +15,7 @@ from azure.ai.ml.constants import ListViewType
 from azure.ai.ml.entities import (
     AccountKeyConfiguration,
     AmlCompute,
+    AmlComputeSshSettings,
     AzureBlobDatastore,
     AzureFileDatastore,
     BuildContext,
@@ -23,6 +24,7 @@ from azure.ai.ml.entities import (
     Environment,
     Hub,
     Model,
+    NetworkSettings,
     SasTokenConfiguration,
     Workspace,
 )
@@ -161,7 +163,15 @@ def test_a_cluster_from_yaml(client, tmp_path):
 @pytest.mark.parametrize(
     ("compute", "says"),
     [
-        (AmlCompute(name="huge", size="Standard_DS4_v2", max_instances=100), "quota of 100 vCPUs"),
+        (AmlCompute(name="huge", size="Standard_DS4_v2", max_instances=101), "at most 100 nodes"),
+        (
+            AmlCompute(name="own", network_settings=NetworkSettings(vnet_name="v", subnet="s"), max_instances=1),
+            "virtual network",
+        ),
+        (
+            AmlCompute(name="ssh", ssh_settings=AmlComputeSshSettings(admin_username="kim", admin_password="x" * 9)),
+            "to log in to",
+        ),
         (AmlCompute(name="odd", size="Standard_None", max_instances=1), "not a size"),
         (AmlCompute(name="upside-down", min_instances=3, max_instances=2), "minNodeCount"),
         (AmlCompute(name="-x", max_instances=2), "cannot be the name"),
@@ -175,13 +185,69 @@ def test_clusters_that_cannot_be(client, compute, says):
         client.compute.get(compute.name)
 
 
-def test_sizes_and_quota(client, workspace_id, arm):
-    assert "Standard_DS3_v2" in [one.name for one in client.compute.list_sizes()]
-    assert {one.name["value"]: one.limit for one in client.compute.list_usage()}["standardDSv2Family"] == 100
+def test_sizes_and_quota(client):
+    """Machines with a GPU are there, with a quota of none until it is asked for."""
+    sizes = {one.name: one for one in client.compute.list_sizes()}
+    assert (sizes["Standard_DS3_v2"].gpus, sizes["Standard_NC6s_v3"].gpus) == (0, 1)
+    limits = {one.name["value"]: one.limit for one in client.compute.list_usage()}
+    assert (limits[sizes["Standard_E64s_v3"].family], limits[sizes["Standard_NC6s_v3"].family]) == (100, 0)
+    assert {limits[one.family] for one in sizes.values() if one.gpus} == {0}
+    assert {limits[one.family] for one in sizes.values() if not one.gpus} == {100}
+
+
+def test_the_cores_of_waiting_nodes_count_against_the_quota(client, workspace_id, arm):
+    """A cluster's least number of nodes is there all the time; its largest number only says how far it may grow."""
+    family = "standardFSv2Family"
     subscription = workspace_id.split("/resourceGroups/")[0]
-    listed = arm("GET", f"{subscription}/providers/Microsoft.MachineLearningServices/locations/local/usages").json()
-    usage = {one["name"]["value"]: one["currentValue"] for one in listed["value"]}
-    assert usage["standardDSv2Family"] == 8  # two nodes of four
+
+    def used():
+        listed = arm("GET", f"{subscription}/providers/Microsoft.MachineLearningServices/locations/local/usages")
+        return {one["name"]["value"]: one["currentValue"] for one in listed.json()["value"]}[family]
+
+    waiting = AmlCompute(name="waiting", size="Standard_F4s_v2", min_instances=2, max_instances=100)
+    assert used() == 0
+    client.compute.begin_create_or_update(waiting).result()
+    assert used() == 8
+    client.compute.begin_delete("waiting").result()
+
+
+@pytest.mark.parametrize(
+    ("size", "least", "says"),
+    [
+        ("Standard_NC6s_v3", 0, "Standard NCSv3 family vCPU quota of 0 and .* at least 1 .* maps to 6 vCPUs"),
+        ("Standard_ND96amsr_A100_v4", 1, "Standard NDAMSv4 A100 family vCPU quota of 0 .* 96 vCPUs"),
+        ("Standard_F4s_v2", 26, "Standard FSv2 family vCPU quota of 100 .* at least 26 .* maps to 104 vCPUs"),
+    ],
+)
+def test_a_size_without_quota_is_refused_in_azures_words(client, size, least, says):
+    """The request is taken, and its result is the refusal: a program that does not wait for it learns nothing."""
+    poller = client.compute.begin_create_or_update(
+        AmlCompute(name="greedy", size=size, min_instances=least, max_instances=max(1, least))
+    )
+    with pytest.raises(HttpResponseError, match=says) as refused:
+        poller.result()
+    assert refused.value.error.code == "BadRequest"
+    assert refused.value.error.details[0].code == "ClusterMinNodesExceedCoreQuota"
+    with pytest.raises(ResourceNotFoundError):
+        client.compute.get("greedy")
+
+
+def test_as_many_nodes_as_the_quota_has_are_taken(client):
+    made = client.compute.begin_create_or_update(
+        AmlCompute(name="all-of-it", size="Standard_F4s_v2", min_instances=25, max_instances=100)
+    ).result()
+    assert (made.min_instances, made.max_instances) == (25, 100)
+    client.compute.begin_delete("all-of-it").result()
+
+
+def test_a_cluster_that_is_scaled_keeps_its_size(client):
+    """azure-ai-ml sends a size of its own where none is named."""
+    client.compute.begin_create_or_update(AmlCompute(name="kept", size="Standard_E8s_v3", max_instances=1)).result()
+    made = client.compute.begin_create_or_update(AmlCompute(name="kept", max_instances=3)).result()
+    assert (made.size, made.max_instances) == ("Standard_E8s_v3", 3)
+    with pytest.raises(HttpResponseError, match="size of kept cannot be changed"):
+        client.compute.begin_create_or_update(AmlCompute(name="kept", size="Standard_E4s_v3", max_instances=1))
+    client.compute.begin_delete("kept").result()
 
 
 # Datastores

@@ -21,11 +21,9 @@ SPARE = 0.2  # of the cores are kept free for upgrades, and count against the qu
 SERVERS = {"inferenceserver": "log", "storageinitializer": "storage"}  # containers whose log can be asked for
 # vCPUs and family of machines that serve models and that no cluster of ours has
 MORE_SIZES = {
-    "Standard_DS5_v2": (16, "standardDSv2Family"),
     "Standard_D2a_v4": (2, "standardDAv4Family"),
     "Standard_D4a_v4": (4, "standardDAv4Family"),
     "Standard_E2s_v3": (2, "standardESv3Family"),
-    "Standard_E8s_v3": (8, "standardESv3Family"),
     "Standard_F8s_v2": (8, "standardFSv2Family"),
     "Standard_F16s_v2": (16, "standardFSv2Family"),
     "Standard_F32s_v2": (32, "standardFSv2Family"),
@@ -206,10 +204,11 @@ def _check_quota(state, path, deployment):
         if "/onlineendpoints/" in key and "/deployments/" in key and key != path.lower():
             cores, other = _cores(one)
             used += cores if other == family else 0
-    if used + needed > computes.QUOTA:
+    quota = computes.quota_of(family)
+    if used + needed > quota:
         message = (
             f"Not enough quota available for {deployment['properties']['instanceType']} in SubscriptionId "
-            f"{path.split('/')[2]}. Current usage/limit: {used}/{computes.QUOTA}. Additional needed: {needed}. Please "
+            f"{path.split('/')[2]}. Current usage/limit: {used}/{quota}. Additional needed: {needed}. Please "
             f"see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
         )
         raise AzureError(400, "OutOfQuota", message)

@@ -6,6 +6,7 @@ import logging
 
 from ....errors import AzureError
 from ...resource_manager import arm
+from .. import computes
 from . import commands, runs, tracking
 from .nodes import Nodes
 
@@ -85,8 +86,7 @@ def nodes(state, compute):
     found = arm.find(state, commands.plain_id(compute))
     if not found:
         return SERVERLESS_NODES
-    properties = found["properties"].get("properties") or {}
-    return int((properties.get("scaleSettings") or {}).get("maxNodeCount", 1))
+    return computes.most_nodes(found)
 
 
 async def stop(state, run):
