@@ -28,7 +28,6 @@ FIRST_EDITION = [
     # platform
     "02-platform",
     # certification path
-    "03-certification-path",
     # human core
     "04-human-core",
     # Azure Machine Learning
