@@ -12,6 +12,7 @@ from sphinx import addnodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from .exam import planned, read_exam
 from .exercises import exercise
 from .launch import launch_links, repository
 from .questions import question, right_option
@@ -25,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Page:
-    """One page of the book, in the order of ``_toc.yml``. ``practice`` and ``minutes`` are minutes."""
+    """One page of the book, in the order of ``_toc.yml``. ``minutes``, ``practice`` and ``optional`` are minutes: to
+    read, to do what is required, and to do the rest. ``exam`` is None on a page that says nothing about exams.
+    """
 
     docname: str
     title: str
@@ -34,6 +37,8 @@ class Page:
     parent: str | None  # docname of the chapter that a notebook belongs to
     minutes: int
     practice: int | None = None
+    optional: int | None = None
+    exam: list[str] | None = None  # rows of AI-103 by id, other exams by name
     needs: list[str] = field(default_factory=list)
     exercises: list[str] = field(default_factory=list)
     questions: dict[str, int] = field(default_factory=dict)  # id: number of the right option
@@ -89,10 +94,14 @@ def minutes_to_read(doctree) -> int:
     return max(1, math.ceil(words / WORDS_PER_MINUTE))
 
 
-def minutes_to_practise(doctree) -> int | None:
-    """What a notebook says of itself: **Time:** 55 minutes."""
-    found = re.search(r"\bTime: (\d+) minutes", doctree.astext())
-    return int(found[1]) if found else None
+def minutes_to_practise(text: str) -> tuple[int, int]:
+    """Required and optional minutes, as a notebook says them of itself: ``**Time:** 45 minutes``, perhaps followed by
+    ``, 20 more for the optional exercises`` or by ``, all of it optional``.
+    """
+    found = re.search(r"\bTime: (\d+) minutes(?:(, all of it optional)|, (\d+) more for the optional exercises)?", text)
+    if not found:
+        return 0, 0
+    return (0, int(found[1])) if found[2] else (int(found[1]), int(found[3] or 0))
 
 
 def read_page(env, docname, part, parent) -> Page:
@@ -101,9 +110,10 @@ def read_page(env, docname, part, parent) -> Page:
     meta = env.metadata[docname]
     description = " ".join(str(meta.get("description", "")).split()) or first_paragraph(doctree)
     source = Path(env.doc2path(docname))
-    ran, practice = None, meta.get("practice")
+    ran, practice, optional = None, meta.get("practice"), meta.get("optional")
     if source.suffix == ".ipynb":
-        ran, practice = json.loads(source.read_text("utf-8"))["metadata"].get("last_run"), minutes_to_practise(doctree)
+        ran = json.loads(source.read_text("utf-8"))["metadata"].get("last_run")
+        practice, optional = minutes_to_practise(doctree.astext())
     return Page(
         docname=docname,
         title=env.titles[docname].astext(),
@@ -112,6 +122,8 @@ def read_page(env, docname, part, parent) -> Page:
         parent=parent,
         minutes=minutes_to_read(doctree),
         practice=int(practice) if practice else None,
+        optional=int(optional) if optional else None,
+        exam=listed(meta["exam"]) if "exam" in meta else None,
         needs=listed(meta.get("needs")),
         exercises=[node["number"] for node in doctree.findall(exercise)],
         questions={node["ids"][0]: right_option(node) for node in doctree.findall(question)},
@@ -147,7 +159,11 @@ def make_outline(app, env):
     env.course_outline = {
         docname: read_page(env, docname, part, parent) for docname, part, parent in places(env.external_site_map)
     }
+    env.course_exam = read_exam(Path(env.srcdir))
     for page in env.course_outline.values():
+        for name in page.exam or ():
+            if not env.course_exam.knows(name):
+                logger.warning("front matter: `exam` names %s, no row and no exam", name, location=page.docname)
         for needed in page.needs:
             if needed not in env.course_outline:
                 logger.warning("front matter: `needs` names %s, which is no page", needed, location=page.docname)
@@ -191,6 +207,8 @@ def visit_from_outline(self, node):
         "page": outline[here],
         "outline": outline,
         "chapters": chapters(outline),
+        "exam": builder.env.course_exam,
+        "planned": planned,
         "notebooks_of": lambda chapter: notebooks_of(outline, chapter),
         "url": lambda docname: builder.get_relative_uri(here, docname),
         "in_words": in_words,
