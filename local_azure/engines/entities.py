@@ -70,6 +70,7 @@ def recognize(text: str, language: str) -> list[Entity]:
     found += [Entity(span, "URL", None, 0.95) for span in patterns.urls(text)]
     found += [Entity(span, "IP", None, 0.99) for span in patterns.ip_addresses(text)]
     found += [Entity(span, "PhoneNumber", None, 0.9) for span in patterns.phone_numbers(text, language)]
+    found += [Entity(span, "DateTime", "Date", 0.9) for span in patterns.dates(text, language)]
     found += _quantities(text)
     if language in ENGINE.languages:
         found += _names(text, language)
