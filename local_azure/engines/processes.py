@@ -5,6 +5,7 @@ also the members that left the process group, and also by a later program when t
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import os
 import shutil
@@ -65,8 +66,16 @@ def _own_group():
     return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
+_threads = concurrent.futures.ThreadPoolExecutor(16, "processes")
+
+
+async def in_thread(work, *given):
+    """Wait for processes beside the event loop; not in the threads that others need for what takes a moment."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, work, *given)
+
+
 async def _end(name, process, grace):
-    await asyncio.to_thread(end_family, name, process.pid, grace)
+    await in_thread(end_family, name, process.pid, grace)
     await process.wait()
 
 

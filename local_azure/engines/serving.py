@@ -133,7 +133,7 @@ class Instance:
             self.process.stdin.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.process.wait(), GRACE)
-        await asyncio.to_thread(processes.end_family, self.name, None, 0)
+        await processes.in_thread(processes.end_family, self.name, None, 0)
         await self.process.wait()
 
 

@@ -4,11 +4,11 @@ Routes and shapes follow Microsoft's published REST reference of Blob Storage an
 name of an account is an account; its containers are folders, its blobs files that jobs read and write directly.
 """
 
-from .places import create_container, path_of
+from .places import create_container, names, path_of
 from .routes import routes
 from .signatures import account_key, sas_for
 
-__all__ = ["AUDIENCES", "HOSTS", "account_key", "create_container", "path_of", "routes", "sas_for"]
+__all__ = ["AUDIENCES", "HOSTS", "account_key", "create_container", "names", "path_of", "routes", "sas_for"]
 
 HOSTS = (".blob.core.windows.net",)
 AUDIENCES = ()  # signatures, keys and tokens are checked with each request, in Storage's own words

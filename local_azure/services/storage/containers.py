@@ -1,12 +1,13 @@
 """Containers: made, described, listed, removed."""
 
-import shutil
+import asyncio
 from email.utils import formatdate
 from xml.sax.saxutils import escape, quoteattr
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from ... import folders
 from . import places
 from .errors import StorageError
 
@@ -52,7 +53,8 @@ async def delete(request, state, account, container):
     for key, _ in state.store.items(places.KIND, f"{account}/{container}/"):
         state.store.delete(places.KIND, key)
     state.store.delete(places.CONTAINER, f"{account}/{container}")
-    await run_in_threadpool(shutil.rmtree, places.path_of(state, account, container))
+    if gone := folders.set_aside(state.home, places.path_of(state, account, container)):
+        state.background(folders.remove(gone))
     return Response(None, 202)
 
 
@@ -121,22 +123,39 @@ async def list_blobs(request, state, account, container):
     if prefix.startswith("/") or ".." in prefix.split("/") or "\0" in prefix:
         names = []  # no blob has such a name
     else:
-        names = await run_in_threadpool(places.names, folder, prefix)
-    entries = {}  # name -> is it folded; in order
-    for name in names:
-        cut = name.find(delimiter, len(prefix)) if delimiter else -1
-        entries.setdefault(name if cut < 0 else name[: cut + len(delimiter)], cut >= 0)
-    listed = [name for name in sorted(entries) if name >= marker]
+        names = await run_in_threadpool(_there, folder, prefix, delimiter, marker, most)
     with_metadata = "metadata" in query.get("include", "").lower()
-    found = ""
-    for name in listed[:most]:
-        if entries[name]:
-            found += f"<BlobPrefix><Name>{escape(name)}</Name></BlobPrefix>"
-        elif blob := places.blob(state, account, container, name):
-            found += _entry(blob, with_metadata)
+    found = []
+    for number, (name, status) in enumerate(names[:most]):
+        if status is None:
+            found.append(f"<BlobPrefix><Name>{escape(name)}</Name></BlobPrefix>")
+        else:
+            record = state.store.get(places.KIND, places.key_of(account, container, name))
+            found.append(_entry(places.Blob(name, status, record), with_metadata))
+        if number % 100 == 99:
+            await asyncio.sleep(0)  # requests are answered between two hundreds of thousands
     attribute = f" ContainerName={quoteattr(container)}"
     folded = f"<Delimiter>{escape(delimiter)}</Delimiter>" if delimiter else ""
-    return _results(request, account, attribute, f"{folded}<Blobs>{found}</Blobs>", listed[most : most + 1])
+    following = [name for name, _ in names[most:]]
+    return _results(request, account, attribute, f"{folded}<Blobs>{''.join(found)}</Blobs>", following)
+
+
+def _there(folder, prefix, delimiter, marker, most):
+    """One page of a list and the name that follows it: (name, what the file system says; None for a folded name)."""
+    entries = {}  # name -> is it folded; in order
+    for name in places.names(folder, prefix):
+        cut = name.find(delimiter, len(prefix)) if delimiter else -1
+        entries.setdefault(name if cut < 0 else name[: cut + len(delimiter)], cut >= 0)
+    found = []
+    for name in sorted(entries):
+        if name < marker:
+            continue
+        status = None if entries[name] else places.status(folder / name, folder)
+        if entries[name] or status:
+            found.append((name, status))
+        if len(found) > most:
+            break
+    return found
 
 
 def _entry(blob, with_metadata):

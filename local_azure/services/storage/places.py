@@ -5,11 +5,14 @@ record and is a blob all the same.
 """
 
 import hashlib
+import itertools
 import os
 import re
+import stat
 import uuid
 from email.utils import formatdate
 
+from ... import folders
 from .errors import StorageError
 
 KIND = "blob"  # key: account/container/name
@@ -32,13 +35,16 @@ def path_of(state, account, container, name=""):
     if not name:
         return folder
     parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts) or re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", name):
+    if any(part in ("", ".", "..") for part in parts) or folders.ODD.search(name):
         message = f"{name!r} cannot be the name of a blob here: a part of it cannot be the name of a file."
         raise StorageError(400, "InvalidResourceName", message)
     if os.name == "nt" and (re.search(r'[:*?"<>|]', name) or any(part[-1] in ". " for part in parts)):
         raise StorageError(400, "InvalidResourceName", f"Windows has no file of the name {name!r}.")
-    if len(name.encode()) > 1024 or any(len(part.encode()) > 240 for part in parts):
-        message = "A blob's name has at most 1024 bytes, and here each part of it between slashes at most 240."
+    if folders.unfit(name):
+        message = (
+            f"A blob's name has at most {folders.PATH_BYTES} bytes, and here each part of it between slashes at most "
+            f"{folders.NAME_BYTES}."
+        )
         raise StorageError(400, "OutOfRangeInput", message)
     return folder / name
 
@@ -76,16 +82,16 @@ def key_of(account, container, name):
 class Blob:
     """A blob as it is now: its file's state and its record."""
 
-    def __init__(self, name, stat, record):
-        self.name, self.size = name, stat.st_size
+    def __init__(self, name, found, record):
+        self.name, self.size = name, found.st_size
         self.record = record or {}
-        changed = max(stat.st_mtime_ns, self.record.get("changed", 0))
+        changed = max(found.st_mtime_ns, self.record.get("changed", 0))
         self.etag = f'"0x{changed:X}"'
         self.seconds = changed / 1e9
         self.modified = formatdate(self.seconds, usegmt=True)
         self.created = formatdate(self.record.get("created", self.seconds), usegmt=True)
         self.metadata = self.record.get("metadata", {})
-        self.untouched = self.record.get("mtime") == stat.st_mtime_ns  # nobody wrote the file since the upload
+        self.untouched = self.record.get("mtime") == found.st_mtime_ns  # nobody wrote the file since the upload
         self.md5 = self.record.get("md5") if self.untouched else None
 
     def property(self, name):
@@ -97,23 +103,48 @@ class Blob:
 def blob(state, account, container, name):
     """The blob, or None."""
     path = path_of(state, account, container, name)
+    found = status(path, path_of(state, account, container))
+    return Blob(name, found, state.store.get(KIND, key_of(account, container, name))) if found else None
+
+
+def status(path, container):
+    """What the file system says of a blob's file. None for what is no file, and for links: they lead elsewhere."""
     try:
-        stat = path.stat()
-    except OSError:
+        found = os.lstat(path)
+    except (OSError, ValueError):
         return None
-    return Blob(name, stat, state.store.get(KIND, key_of(account, container, name))) if path.is_file() else None
+    if not stat.S_ISREG(found.st_mode) or _over_a_link(path, container):
+        return None
+    return found
+
+
+def _over_a_link(path, container):
+    """Whether one of the folders between a container and a file is a link."""
+    return any(folder.is_symlink() for folder in itertools.takewhile(lambda one: one != container, path.parents))
 
 
 def names(folder, prefix=""):
     """The names of all blobs of a container that begin with a prefix, sorted."""
     start = prefix.rpartition("/")[0]
     top = folder / start if start else folder
+    if top.is_symlink() or _over_a_link(top, folder):
+        return []
     found = []
     for here, _, files in os.walk(top):
         relative = os.path.relpath(here, folder).replace(os.sep, "/")
         base = "" if relative == "." else relative + "/"
-        found += [base + file for file in files]
+        found += [base + file for file in files if _is_blob(here, file, base + file)]
     return sorted(name for name in found if name.startswith(prefix))
+
+
+def _is_blob(here, file, name):
+    """Whether something that a job may have left among the blobs is one: a regular file with a name that fits."""
+    if folders.unfit(name):
+        return False
+    try:
+        return stat.S_ISREG(os.lstat(os.path.join(here, file)).st_mode)
+    except OSError:
+        return False
 
 
 def remove_empty_folders(path, container):

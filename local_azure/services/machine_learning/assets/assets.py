@@ -318,6 +318,8 @@ def flavors_of(path):
     import yaml  # takes a while to load
 
     try:
+        if not (path / MLMODEL).is_file():  # a pipe would be waited for
+            raise FileNotFoundError
         described = yaml.safe_load((path / MLMODEL).read_text(encoding="utf-8"))
         flavors = described["flavors"].items()
     except OSError:

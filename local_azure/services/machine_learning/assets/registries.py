@@ -6,13 +6,11 @@ for uploads and downloads, and import, which copies an asset of a workspace with
 """
 
 import re
-import shutil
 import uuid
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from .... import identity
+from .... import folders, identity
 from ... import storage
 from ...resource_manager import arm, resource_groups
 from ..workspaces import API_HOST
@@ -163,7 +161,8 @@ async def remove(request):
     arm.delete(state, found["id"])
     state.store.delete(references.REGISTRIES, found["name"].lower())
     folder = storage.path_of(state, datastores.account_of(found["id"]), "none").parent
-    await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+    if gone := folders.set_aside(state.home, folder):
+        state.background(folders.remove(gone))
     return arm.done(request, found, 202)
 
 
@@ -290,7 +289,7 @@ async def _copied(state, workspace, home, address):
     account, container = datastores.account_of(home), datastores.new_container(state, home)
     name = re.sub("[#?%]", "_", path.name)  # which mean something else in an address
     target = storage.path_of(state, account, container, name)
-    await run_in_threadpool(shutil.copytree if path.is_dir() else shutil.copy2, path, target)
+    await folders.in_thread(folders.copy_any, path, target)
     return f"https://{account}.blob.core.windows.net/{container}/{name}"
 
 

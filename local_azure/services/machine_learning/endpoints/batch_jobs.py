@@ -6,12 +6,13 @@ deployment was when it was called is kept with the job, so that a later change d
 
 import asyncio
 import importlib.util
+import itertools
 import os
-import shutil
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
+from .... import folders
 from ....engines import batches, processes, serving
 from ....errors import AzureError
 from ...resource_manager import arm
@@ -122,8 +123,8 @@ class Step:
         try:
             runs.move(state, run, "Preparing")
             commands.start_logs(state, run)
-            paths = await run_in_threadpool(self._prepare, *self._sources())
-            files, left = await run_in_threadpool(_files, Path(paths["inputs.data"]))
+            paths = await folders.in_thread(self._prepare, *self._sources())
+            files, left = await folders.in_thread(_files, Path(paths["inputs.data"]))
             environment = await commands.environment_of(state, run, self.place, paths)
             environment |= self._variables(paths)
             work = self._work(files, environment)
@@ -146,8 +147,8 @@ class Step:
             self.say("warning", error.message)
             raise
         finally:
-            commands.collect(self.place, self.artifacts)  # no await: the server may be about to end
-            shutil.rmtree(self.place, ignore_errors=True)
+            await asyncio.shield(folders.in_thread(commands.collect, self.place, self.artifacts))
+            commands.leave(state, run)
 
     def _sources(self):
         """Where the code (or None), the model, the data and the folder for the scores lie on disk."""
@@ -163,8 +164,8 @@ class Step:
         if plan["outputAction"] == "AppendRow" and (target / plan["output"]["file"]).exists():
             message = f"The output {plan['output']['uri']} has a file {plan['output']['file']} already. Name another."
             raise arm.user_error(message, target="outputData")
-        outputs = {SCORE: (target, "uri_folder")}
-        paths = commands.prepare(self.state.home, self.place, code, {"data": (data, None)}, outputs)
+        outputs, log = {SCORE: (target, "uri_folder")}, self.artifacts / runs.USER_LOG
+        paths = commands.prepare(self.state.home, self.place, code, {"data": (data, None)}, outputs, log)
         instances.place_model(model, self._model())
         (self.place / "parts").mkdir()
         return paths
@@ -231,7 +232,7 @@ def _files(path):
     """The files that are scored, by name, and the folders beside them, which are not looked into."""
     if path.is_file():
         return [path], []
-    found = sorted(path.iterdir(), key=lambda one: one.name)
+    found = sorted(itertools.islice(path.iterdir(), folders.MOST_FILES), key=lambda one: one.name)
     files = [one for one in found if one.is_file()]
     if not files:
         raise arm.user_error("The input has no files.", target="inputData")
@@ -271,7 +272,7 @@ async def resume(state):
     for _, run in state.store.items(runs.KIND):
         if run.get("runner") == STEP and run["status"] not in runs.ENDED:
             for number in range(MOST_PROCESSES):
-                await run_in_threadpool(processes.end_family, mark(run, number), None, 0)
+                await processes.in_thread(processes.end_family, mark(run, number), None, 0)
 
 
 running.RUNNERS[RUNNER] = run_batch

@@ -4,13 +4,12 @@
 is made; storage comes with it, and a key vault, a registry or monitoring have no counterpart here.
 """
 
-import shutil
 import time
 
-from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import JSONResponse, Response
 
+from .... import folders
 from ....errors import AzureError
 from ... import storage
 from ...resource_manager import arm, resource_groups
@@ -109,16 +108,11 @@ async def remove_dependent(request):
     """DELETE: a storage account goes with its blobs. 204 for what there was not."""
     state, (_, there) = request.app.state, _dependent(request)
     if request.path_params["type"].lower() == "storageaccounts":
-        there = await run_in_threadpool(_remove_account, state, request.path_params["name"]) or there
+        folder = storage.path_of(state, request.path_params["name"], "none").parent
+        if gone := folders.set_aside(state.home, folder):
+            there = True
+            state.background(folders.remove(gone))
     return Response(None, 200 if there else 204)
-
-
-def _remove_account(state, account):
-    folder = storage.path_of(state, account, "none").parent
-    if not folder.is_dir():
-        return False
-    shutil.rmtree(folder)
-    return True
 
 
 _OPERATIONS = f"{arm.GROUP}/deployments/{{deployment}}/operations"

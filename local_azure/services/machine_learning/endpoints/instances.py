@@ -17,7 +17,8 @@ from starlette.concurrency import run_in_threadpool
 
 import local_azure
 
-from ....engines import serving
+from .... import folders
+from ....engines import processes, serving
 from ....hosts import UPSTREAM_VARIABLE
 from ..assets import references
 from ..jobs import commands
@@ -67,11 +68,11 @@ async def deploy(state, deployment, revision):
     async with found.changing:
         old = found.instances
         code, model = _sources(state, deployment)
-        await run_in_threadpool(_prepare, state, deployment, revision, code, model)
+        await folders.in_thread(_prepare, state, deployment, revision, code, model)
         found.instances = await _start(state, deployment, revision)
         found.revision = revision
         await asyncio.gather(*(one.finish(LAST_ANSWERS) for one in old))
-    await run_in_threadpool(_remove_others, state, deployment["id"], revision)
+    await folders.in_thread(_remove_others, state, deployment["id"], revision)
 
 
 async def ready(state, deployment):
@@ -84,9 +85,9 @@ async def ready(state, deployment):
         chosen = found.free()
         if not chosen:
             revision = state.store.get(KIND, deployment["id"].lower())["revision"]
-            await run_in_threadpool(_clear, deployment["id"], revision)
+            await processes.in_thread(_clear, deployment["id"], revision)
             if not (_folder(state, deployment["id"]) / revision).is_dir():
-                await run_in_threadpool(_prepare, state, deployment, revision, *_sources(state, deployment))
+                await folders.in_thread(_prepare, state, deployment, revision, *_sources(state, deployment))
             found.instances = await _start(state, deployment, revision)
             found.revision = revision
             chosen = found.free()
@@ -136,7 +137,7 @@ async def forget(state, path):
                 await asyncio.wait([found.task])
             await asyncio.gather(*(one.stop() for one in found.instances))
             state.ml_fleets.pop(key)
-            await run_in_threadpool(shutil.rmtree, _folder(state, key), ignore_errors=True)
+            await folders.discard(state.home, _folder(state, key))
 
 
 # Folders
@@ -161,7 +162,7 @@ def _prepare(state, deployment, revision, code, model):
     (place / "azureml-app").mkdir(parents=True)
     _start_log(place / LOG, asked)
     if code:
-        shutil.copytree(code, place / "azureml-app", dirs_exist_ok=True)
+        folders.copy_any(code, place / "azureml-app")
     if model:
         place_model(model, place / model_folder(asked["model"]))
 
@@ -175,13 +176,10 @@ def model_folder(model):
 def place_model(model, folder):
     """Put a model where a script looks for it: under its own file or folder name, as on Azure."""
     folder.mkdir(parents=True)
-    files = model.rglob("*") if model.is_dir() else [model]
-    if sum(file.stat().st_size for file in files) > MOST_COPIED and os.name == "posix":
+    if folders.bytes_of(model, MOST_COPIED) > MOST_COPIED and os.name == "posix":
         (folder / model.name).symlink_to(model, target_is_directory=model.is_dir())
-    elif model.is_dir():
-        shutil.copytree(model, folder / model.name)
     else:
-        shutil.copy2(model, folder)
+        folders.copy_any(model, folder / model.name)
 
 
 def _start_log(path, asked):

@@ -447,7 +447,7 @@ async def run_automl(state, run):
         commands.write(search.log, f"{error}\n")
         runs.move(state, run, "Failed", error=runs.user_error(str(error)))
     finally:
-        shutil.rmtree(commands.work_folder(state, run), ignore_errors=True)
+        commands.leave(state, run)
 
 
 async def _addresses(folders):

@@ -6,6 +6,7 @@ command runs with the Python of this course, and a log says so.
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 
 import local_azure
 
-from .... import identity
+from .... import folders, identity
 from ....engines import processes
 from ....hosts import UPSTREAM_VARIABLE
 from ...resource_manager import arm
@@ -33,6 +34,7 @@ READ_ONLY = ("ReadOnlyMount", "Download", "EvalDownload", "EvalMount", None)
 TOKEN_LIFETIME = 30 * 86400  # seconds: a job, and a lid that was closed on it, may outlast the usual hour
 ERROR_LENGTH = 4000  # characters of a traceback in a run's error; the log has all
 TRACEBACK = "Traceback (most recent call last):"
+PLAIN = re.compile(r"[^\w./+@%=:,-]")  # what a shell may take apart in a path
 
 
 async def execute(state, run, command, values, sources, targets, seconds=None, finish=None):
@@ -48,22 +50,23 @@ async def execute(state, run, command, values, sources, targets, seconds=None, f
         runs.move(state, run, "Preparing")
         start_logs(state, run)
         code = code_path(state, run["workspace"], run["properties"].get("codeId"))
-        paths = await run_in_threadpool(prepare, state.home, place, code, sources, targets)
+        paths = await folders.in_thread(prepare, state.home, place, code, sources, targets, log)
         text = _expanded(command, values | paths)
         environment = await environment_of(state, run, place, paths)
         runs.move(state, run, "Running")
         await tracking.start(state, run)
         outcome = await processes.run(text, place / "wd", environment, log, mark(run), seconds)
         runs.move(state, run, "Finalizing")
-        await run_in_threadpool(collect, place, artifacts)
+        await folders.in_thread(collect, place, artifacts, targets)
         if finish and outcome.code == 0:
             await finish()
-        return _ended(state, run, text, outcome, log, seconds)
+        said = await folders.in_thread(last_traceback, log) if outcome.code else ""
+        return _ended(state, run, text, outcome, said, log, seconds)
     except asyncio.CancelledError:
-        collect(place, artifacts)  # no await: the server may be about to end
+        await asyncio.shield(folders.in_thread(collect, place, artifacts, targets))
         raise
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        leave(state, run)
 
 
 def _expanded(command, values):
@@ -82,10 +85,26 @@ def mark(run):
 async def clean_up(state, run):
     """After a crash: end what is left of a run's processes, and keep what it had written."""
     place = work_folder(state, run)
-    await run_in_threadpool(processes.end_family, mark(run))
+    await processes.in_thread(processes.end_family, mark(run))
     with contextlib.suppress(OSError):
-        collect(place, runs.folder(state, run))
-    shutil.rmtree(place, ignore_errors=True)
+        await folders.in_thread(collect, place, runs.folder(state, run))
+    leave(state, run)
+
+
+def leave(state, run):
+    """Give a run's node back: its folder is gone at once, and removed beside everything else."""
+    if gone := folders.set_aside(state.home, work_folder(state, run)):
+        state.background(folders.remove(gone), keeps_awake=False)
+
+
+async def tidy(state):
+    """Remove what an earlier server did not come to remove: folders of nodes that no run has any more."""
+    used = {run["uuid"] for _, run in state.store.items(runs.KIND) if run["status"] not in runs.ENDED}
+    nodes = state.home / "nodes"
+    for node in await folders.in_thread(lambda: list(nodes.iterdir()) if nodes.is_dir() else []):
+        if node.name not in used:
+            folders.set_aside(state.home, node)
+    await folders.remove(*folders.left_over(state.home))
 
 
 # Before
@@ -107,20 +126,28 @@ def _plain(path):
     return short
 
 
-def prepare(home, place, code, sources, targets):
-    """The folder, filled: code, inputs, empty outputs. Returns the paths by the names that expressions have."""
+def prepare(home, place, code, sources, targets, log=None):
+    """The folder, filled: code, inputs, empty outputs. Returns the paths by the names that expressions have.
+
+    log: the file that says what was left out.
+    """
+    left = folders.Left()
     folder = place / "wd"
     folder.mkdir(parents=True)
     for name in ("outputs", "logs"):
         (folder / name).mkdir()
     if code:
-        _copy(code, folder)
+        _copy(code, folder, left)
     paths = {}
     for name, (source, mode) in sources.items():
-        paths[f"inputs.{name}"] = str(_input(home, place / "inputs" / name, source, mode))
+        paths[f"inputs.{name}"] = str(_input(home, place / "inputs" / name, source, mode, left))
     for name, (target, kind) in targets.items():
-        (target.parent if kind == "uri_file" else target).mkdir(parents=True, exist_ok=True)
-        paths[f"outputs.{name}"] = str(_seen(home, target))
+        parent = target.parent if kind == "uri_file" else target
+        parent.mkdir(parents=True, exist_ok=True)
+        seen = _named_plainly(_seen(home, parent), place / "targets" / name)
+        paths[f"outputs.{name}"] = str(seen / target.name if kind == "uri_file" else seen)
+    if log and left.count:
+        folders.append(log, left.text + "\n")
     return paths
 
 
@@ -137,34 +164,31 @@ def plain_id(reference):
     return reference.removeprefix("azureml:")
 
 
-def _copy(source, folder):
-    if source.is_dir():
-        shutil.copytree(source, folder, dirs_exist_ok=True)
-    else:
-        shutil.copy2(source, folder)
+def _copy(source, folder, skip):
+    folders.copy_any(source, folder if source.is_dir() else folder / source.name, skip)
 
 
-def _input(home, place, source, mode):
+def _input(home, place, source, mode, skip):
     """The path that a command gets for an input: of a copy, unless it is large or may be written to."""
-    if mode not in READ_ONLY or _size(source) > MOST_COPIED:
-        return _seen(home, source)
+    if mode not in READ_ONLY or folders.bytes_of(source, MOST_COPIED) > MOST_COPIED:
+        return _named_plainly(_seen(home, source), place)
     place.mkdir(parents=True)
-    _copy(source, place)
-    return place if source.is_dir() else place / source.name
-
-
-def copy_output(source, target):
-    """Put a copy of a file or a folder where another is wanted."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    elif source.exists():
-        shutil.copy2(source, target)
+        _copy(source, place, skip)
+        return place
+    goes = place / PLAIN.sub("_", source.name)
+    folders.copy_any(source, goes)
+    return goes
 
 
-def _size(source):
-    files = source.rglob("*") if source.is_dir() else [source]
-    return sum(file.stat().st_size for file in files)
+def _named_plainly(path, place):
+    """The same file or folder under a name that a shell does not take apart: a link in `place`, if it needs one."""
+    if os.name != "posix" or not PLAIN.search(str(path)):
+        return path
+    place.mkdir(parents=True, exist_ok=True)
+    link = place / PLAIN.sub("_", path.name)
+    link.symlink_to(path)
+    return link
 
 
 def _seen(home, path):
@@ -192,9 +216,7 @@ def start_logs(state, run):
 
 def write(path, text):
     """Add text to a log."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
+    folders.append(path, text)
 
 
 async def environment_of(state, run, place, paths):
@@ -253,15 +275,30 @@ def _python_folder(place):
 # After
 
 
-def collect(place, artifacts):
-    """Keep what the script wrote to ./outputs and ./logs, as Azure does."""
+def collect(place, artifacts, targets=None):
+    """Keep what the script wrote to ./outputs and ./logs, as Azure does. Blocks: for a thread.
+
+    targets: the job's named outputs, which are in their place already. What cannot be kept, or will not be found there
+    by a client, has a line in the log.
+    """
+    left = folders.Left()
     for name in ("outputs", "logs"):
         written = place / "wd" / name
-        if written.is_dir() and any(written.iterdir()):
-            shutil.copytree(written, artifacts / name, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+        if written.is_dir():
+            skip = functools.partial(_left_in, left, name)
+            folders.copy(written, artifacts / name, skip, within=place, move=True)
+    for name, (target, kind) in (targets or {}).items():
+        if kind != "uri_file" and target.is_dir():
+            folders.settle(target, functools.partial(_left_in, left, name))
+    if left.count:
+        folders.append(artifacts / runs.USER_LOG, left.text + "\n")
 
 
-def _ended(state, run, command, outcome, log, seconds):
+def _left_in(left, folder, name, why):
+    left(f"{folder}/{name}", why)
+
+
+def _ended(state, run, command, outcome, said, log, seconds):
     if outcome.timed_out:
         message = f"The job was canceled: it ran longer than its limit of {seconds:g} seconds."
         write(log, f"\n{message}\n")
@@ -270,7 +307,6 @@ def _ended(state, run, command, outcome, log, seconds):
     if outcome.code == 0:
         return runs.move(state, run, "Completed")
     program = (command.split() or ["?"])[0]
-    said = last_traceback(log)
     message = (
         f"Execution failed. User process '{program}' exited with status code {outcome.code}. Please check log file "
         f"'{runs.USER_LOG}' for error details." + (f" Error: {said}" if said else "")
@@ -280,9 +316,7 @@ def _ended(state, run, command, outcome, log, seconds):
 
 def last_traceback(log):
     """The last traceback in a log, its middle left out if it is long; or else the last lines."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 16 * ERROR_LENGTH))
-        text = file.read().decode("utf-8", errors="replace").strip()
+    text = folders.tail(log, 16 * ERROR_LENGTH)
     start = text.rfind(TRACEBACK)
     said = text[start:] if start >= 0 else "\n".join(text.splitlines()[-5:])
     if len(said) <= ERROR_LENGTH:

@@ -1,11 +1,10 @@
 """Jobs: submitted, listed, cancelled, archived, deleted; run in the background (running.py)."""
 
 import re
-import shutil
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from .... import folders
 from ...resource_manager import arm
 from . import automl, command_jobs, pipelines, running, runs, shapes, sweeps
 
@@ -137,7 +136,8 @@ async def delete(request):
         raise arm.user_error(f"The job {run['name']} is {run['status']}. Cancel it before it is deleted.")
     for one in [run, *runs.children(state, run)]:
         state.store.delete(runs.KIND, one["path"].lower())
-        await run_in_threadpool(shutil.rmtree, runs.folder(state, one), ignore_errors=True)
+        if gone := folders.set_aside(state.home, runs.folder(state, one)):
+            state.background(folders.remove(gone))
     return Response(status_code=200)
 
 

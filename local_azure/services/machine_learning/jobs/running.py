@@ -101,6 +101,7 @@ async def stop(state, run):
 
 async def resume(state):
     """End the jobs that an earlier server left in the middle; begin those that still waited. Called at the start."""
+    left = []
     for _, run in state.store.items(runs.KIND):
         if run["status"] in runs.ENDED:
             continue
@@ -108,6 +109,17 @@ async def resume(state):
         if waited and run["properties"]["jobType"] in ("Command", "AutoML"):
             start(state, run)
             continue
-        await commands.clean_up(state, run)
+        left.append(run)
+    state.background(_bury(state, left))
+
+
+async def _bury(state, left):
+    """End the jobs that an earlier server left in the middle. Beside the requests: their folders may be large."""
+    for run in left:
+        try:
+            await commands.clean_up(state, run)
+        except Exception:
+            log.exception("job %s", run["path"])
         runs.move(state, run, "Failed", error=runs.system_error(STOPPED))
         await tracking.end(state, run | {"status": "Failed"})
+    await commands.tidy(state)

@@ -7,9 +7,7 @@ Azure Resource Manager shows a run as a job; run history shows the same run with
 import uuid
 from datetime import datetime
 
-from starlette.concurrency import run_in_threadpool
-
-from .... import identity
+from .... import folders, identity
 from ... import storage
 from ...resource_manager import arm
 from ..assets import datastores
@@ -19,6 +17,7 @@ ENDED = ("Completed", "Failed", "Canceled")
 USER_LOG = "user_logs/std_log.txt"
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"  # where Azure's own says how the image was built
 ELSEWHERE = []  # functions (state, workspace, name): whether there is a run that is no job; filled by the module mlflow
+MOST_LOGS = 1000  # of each of these folders that are listed
 LOG_FOLDERS = ("user_logs", "azureml-logs", "system_logs", "logs")
 
 
@@ -257,10 +256,13 @@ async def log_files(state, run):
     where = folder(state, run)
 
     def files():
-        found = [file for name in LOG_FOLDERS for file in sorted((where / name).rglob("*")) if file.is_file()]
-        return [file.relative_to(where).as_posix() for file in found]
+        found = []
+        for name in LOG_FOLDERS:
+            below = folders.files(where / name, lambda *_: None, most=MOST_LOGS) if (where / name).is_dir() else ()
+            found += sorted(f"{name}/{one.name}" for one in below if not folders.unfit(one.name))
+        return found
 
     account = datastores.account_of(run["workspace"])
     signature = storage.sas_for(state.secrets, account, datastores.ARTIFACT_CONTAINER, "r")
     base = f"https://{account}.blob.core.windows.net/{datastores.ARTIFACT_CONTAINER}/ExperimentRun/dcid.{run['name']}"
-    return {name: f"{base}/{name}?{signature}" for name in await run_in_threadpool(files)}
+    return {name: f"{base}/{name}?{signature}" for name in await folders.in_thread(files)}

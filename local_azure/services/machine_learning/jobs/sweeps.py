@@ -6,8 +6,7 @@ What to try next and whom to stop is decided in engines/search.py; the values co
 import asyncio
 import json
 
-from starlette.concurrency import run_in_threadpool
-
+from .... import folders
 from ....engines import search
 from ...resource_manager import arm
 from . import command_jobs, commands, running, runs, shapes, tracking
@@ -252,7 +251,7 @@ class Sweep:
         for name, given in made.items():
             if (self.asked["outputs"].get(name) or {}).get("uri"):
                 source = commands.target_path(self.state, self.run["workspace"], given["uri"])
-                await run_in_threadpool(commands.copy_output, source, paths[name][0])
+                await folders.in_thread(folders.copy_any, source, paths[name][0])
                 made[name] = noted[name]
             else:
                 paths[name] = (commands.target_path(self.state, self.run["workspace"], given["uri"]), given["type"])

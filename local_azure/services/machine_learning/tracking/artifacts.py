@@ -5,7 +5,6 @@ for a run's files, LocalUpload/<id> for a model that is registered from a folder
 model the origin is Model and the container name:version; its files lie wherever they were registered from.
 """
 
-import os
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -49,12 +48,9 @@ def _files(state, place, below=""):
     """The paths of all files below a path, in order."""
     account, container, prefix = place
     top = storage.path_of(state, account, container, prefix)
-    found = []
-    for here, _, names in os.walk(top):
-        relative = os.path.relpath(here, top).replace(os.sep, "/")
-        found += [name if relative == "." else f"{relative}/{name}" for name in names]
+    found = storage.names(top)
     below = below.strip("/")
-    return sorted(path for path in found if not below or path == below or path.startswith(f"{below}/"))[:MOST]
+    return [path for path in found if not below or path == below or path.startswith(f"{below}/")][:MOST]
 
 
 def _shown(origin, container, path):
