@@ -8,12 +8,11 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import processes
+from . import environments, processes
 from .scoring import HEAD
 
 PROGRAM = Path(__file__).with_name("scoring.py")
@@ -56,7 +55,7 @@ class Instance:
         """
         with open(log, "ab") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-u", str(program), kind, str(path), cwd=folder, limit=LIMIT,
+                environments.python_of(environment), "-P", "-u", str(program), kind, str(path), cwd=folder, limit=LIMIT,
                 env={**environment, processes.MARK: name},
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=output, **_own_group(),
             )  # fmt: skip

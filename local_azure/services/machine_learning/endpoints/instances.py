@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 import local_azure
 
 from .... import folders
-from ....engines import processes, serving
+from ....engines import environments, processes, serving
 from ....hosts import UPSTREAM_VARIABLE
 from ..assets import references
 from ..jobs import commands
@@ -160,6 +160,7 @@ def _prepare(state, deployment, revision, code, model):
     """The folder of a version: the script's code, the model, and a log that begins with what was not built."""
     place, asked = _folder(state, deployment["id"]) / revision, deployment["properties"]
     (place / "azureml-app").mkdir(parents=True)
+    environments.make(place / commands.PYTHON)
     _start_log(place / LOG, asked)
     if code:
         folders.copy_any(code, place / "azureml-app")
@@ -265,6 +266,7 @@ def _variables(state, deployment, place):
         **os.environ,
         **local_azure.variables(port, os.environ.get(UPSTREAM_VARIABLE, ""), "deployment"),
         "LOCAL_AZURE_HOME": str(state.home),
+        **environments.variables(place / commands.PYTHON, os.environ.get("PATH", os.defpath)),
         "PYTHONIOENCODING": "utf-8",
         "AML_APP_ROOT": str(place / "azureml-app"),
     }

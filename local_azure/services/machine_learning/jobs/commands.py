@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 import local_azure
 
 from .... import folders, identity
-from ....engines import processes
+from ....engines import environments, processes
 from ....hosts import UPSTREAM_VARIABLE
 from ...resource_manager import arm
 from ..assets import assets, datastores, references
@@ -30,6 +29,7 @@ from . import runs, tracking
 from .expressions import expand
 
 MOST_COPIED = 100 * 2**20  # bytes of an input that are copied, so that a script cannot change what it was given
+PYTHON = "python"  # in a node's folder: the environment that is the job's own
 READ_ONLY = ("ReadOnlyMount", "Download", "EvalDownload", "EvalMount", None)
 TOKEN_LIFETIME = 30 * 86400  # seconds: a job, and a lid that was closed on it, may outlast the usual hour
 ERROR_LENGTH = 4000  # characters of a traceback in a run's error; the log has all
@@ -134,8 +134,9 @@ def prepare(home, place, code, sources, targets, log=None):
     left = folders.Left()
     folder = place / "wd"
     folder.mkdir(parents=True)
-    for name in ("outputs", "logs"):
-        (folder / name).mkdir()
+    for made in (folder / "outputs", folder / "logs", place / "tmp"):
+        made.mkdir()
+    environments.make(place / PYTHON)
     if code:
         _copy(code, folder, left)
     paths = {}
@@ -231,7 +232,8 @@ async def environment_of(state, run, place, paths):
         **os.environ,
         **await run_in_threadpool(local_azure.variables, port, os.environ.get(UPSTREAM_VARIABLE, ""), "job"),
         "LOCAL_AZURE_HOME": str(state.home),
-        "PATH": os.pathsep.join([str(_python_folder(place)), os.environ.get("PATH", os.defpath)]),
+        **environments.variables(place / PYTHON, os.environ.get("PATH", os.defpath)),
+        **_temporary(place),
         "PWD": str(place / "wd"),  # a shell takes this name of the folder, which has no blanks, if it is right
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
@@ -261,15 +263,9 @@ async def environment_of(state, run, place, paths):
     return values | {name: str(value) for name, value in (asked.get("environmentVariables") or {}).items()}
 
 
-def _python_folder(place):
-    """A folder where `python` is this course's interpreter."""
-    folder = Path(sys.executable).parent
-    if shutil.which("python", path=str(folder)) or os.name != "posix":
-        return folder
-    own = place / "bin"  # a Python that is only called python3
-    own.mkdir(parents=True, exist_ok=True)
-    (own / "python").symlink_to(sys.executable)
-    return own
+def _temporary(place):
+    """A folder for temporary files that goes with the node."""
+    return dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(place / "tmp"))
 
 
 # After
