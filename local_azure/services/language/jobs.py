@@ -37,7 +37,7 @@ from .results import analyse, collect, engine_label
 STORE = "language-job"
 LIFETIME = 24 * 3600  # seconds from submission to expiry
 PAGE = 20  # documents of each task in one page, unless the caller asks for another number
-MOST_ON_PAGE = 50
+MOST_ON_PAGE, MOST_ON_PAGE_OLDER = 25, 50
 ENDED = ("succeeded", "partiallyCompleted", "failed", "cancelled")
 WAIT_MS = "100"  # how soon to ask again: SDKs wait five seconds unless told, and here a job is done sooner
 
@@ -242,7 +242,7 @@ async def status(request):
     older = request.url.path.startswith("/text/")
     version = "v3.1" if older else api_version(request)
     job = _job(request)
-    top = count(request, ("top", "$top"), PAGE, 1, MOST_ON_PAGE)
+    top = count(request, ("top", "$top"), PAGE, 1, MOST_ON_PAGE_OLDER if older else MOST_ON_PAGE)
     skip = count(request, ("skip", "$skip"), 0, 0, 10**9)
     with_statistics = flag(request, "showStats")
     states = [task["status"] for task in job["tasks"]]

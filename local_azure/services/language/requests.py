@@ -101,11 +101,11 @@ def documents(container, kind_of_hint, most):
     if listed is None or listed == []:
         raise invalid("MissingInputDocuments", "The request names no documents.")
     if len(expect(listed, list, "documents")) > most:
-        message = f"The request has {len(listed)} documents; this feature takes {most} at most in one request."
+        message = f"Batch request contains too many records. Max {most} records are permitted."
         raise invalid("InvalidDocumentBatch", message, "Invalid document in request.")
     read = [_document(one, number, kind_of_hint) for number, one in enumerate(listed)]
     if len({one.id for one in read}) < len(read):
-        message = "Two documents have the same id. Each document of a request needs its own."
+        message = "Request contains duplicated Ids. Make sure each document has a unique Id."
         raise invalid("InvalidDocument", message, "Invalid document in request.")
     return read
 
@@ -124,20 +124,27 @@ def _document(value, number, kind_of_hint):
 def document_error(document, kind, most=MOST_ELEMENTS):
     """What is wrong with one document, as the error object of its result; None if it can be analysed."""
     if not document.text.strip():
-        return error_object("Invalid document in request.", "InvalidDocument", "The document's text is empty.")
+        return error_object("Invalid document in request.", "InvalidDocument", "Document text is empty.")
     if len(document.text) > most and (length := text_elements(document.text)) > most:
-        message = f"The document has {length} text elements; {most} is the most. Split it, or send it as a job."
+        message = (
+            "A document within the request was too large to be processed. Limit document size to: "
+            f"{most} text elements. For additional details on the data limitations see "
+            f"https://aka.ms/text-analytics-data-limits. This document has {length}."
+        )
         return error_object("Invalid document in request.", "InvalidDocument", message)
     if kind.name == "LanguageDetection":
         if document.hint and document.hint.upper() not in countries.CODES:
-            message = f"{document.hint!r} is not a country's two letters as ISO 3166-1 has them (alpha-2)."
-            return error_object("Invalid country hint.", "InvalidCountryHint", message)
+            message = "Country hint is not valid. Please specify an ISO 3166-1 alpha-2 two letter country code."
+            return error_object("Invalid Country Hint.", "InvalidCountryHint", message)
         return None
     supported = kind.described().languages
     if supported and document.language not in supported:
         listed = ",".join(sorted(supported))
-        message = f"{document.hint!r} is not a language of {kind.name} here. Supported languages: {listed}"
-        return error_object("Invalid language code.", "UnsupportedLanguageCode", message)
+        message = (
+            f"Invalid language code. Supported languages: {listed}. For additional details see "
+            "https://aka.ms/text-analytics/language-support. These are the local engine's languages; Azure has more."
+        )
+        return error_object("Invalid Language Code.", "UnsupportedLanguageCode", message)
     return None
 
 
@@ -201,7 +208,7 @@ def options(kind, given, version, in_job=False):
         read["exclusion"] = _names(given, "exclusionList")
     if "sentenceCount" in kind.parameters:
         length = _choice(given, "summaryLength", LENGTHS, 3)
-        read["count"] = _between(expect(given.get("sentenceCount", length), int, "sentenceCount"), "sentenceCount")
+        read["count"] = _sentences(kind, expect(given.get("sentenceCount", length), int, "sentenceCount"))
         read["by_rank"] = _choice(given, "sortBy", {"Offset": False, "Rank": True}, False)
     return Options(**read)
 
@@ -219,10 +226,18 @@ def _choice(given, name, possible, default):
     return possible[value]
 
 
-def _between(number, name):
+def _sentences(kind, number):
     if not 1 <= number <= MOST_SENTENCES:
-        raise _parameter(f"{name} must be from 1 to {MOST_SENTENCES}; it is {number}.")
+        raise _parameter(_in_task(kind, number, "sentenceCount", f"1 (min) to {MOST_SENTENCES} (max)"))
     return number
+
+
+def _in_task(kind, value, name, supported):
+    """The service's sentence for a parameter of a task that cannot be."""
+    return (
+        f"Job task: '{kind.name}' failed with validation error: Job task parameter value '{value}' is not supported "
+        f"for {name} parameter for job task type {kind.name}. Supported values {supported}."
+    )
 
 
 def _names(given, name):
@@ -246,8 +261,10 @@ def _check_model(kind, version, in_job):
     """`latest`, or a date: code that names a dated model of Azure's runs; which model answered, the reply says."""
     if version == "latest" or (isinstance(version, str) and _is_date(version)):
         return
+    if in_job:
+        raise _parameter(_in_task(kind, version, "model-version", "latest, or a date like 2022-11-01"))
     message = f"{version!r} is not a model version of {kind.name}. Possible values: latest, or a date like 2022-11-01."
-    raise _parameter(message) if in_job else invalid("ModelVersionIncorrect", message)
+    raise invalid("ModelVersionIncorrect", message)
 
 
 def _is_date(text):
