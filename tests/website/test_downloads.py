@@ -218,6 +218,15 @@ def missing_or_elsewhere(page, folder) -> list[str]:
     return wrong
 
 
+def test_answers_of_exercises_are_in_neither_download(unpacked):
+    """A check's metadata hold wrong and right answers, for the prover alone. The PDF is printed from PAGE."""
+    files = [path for path in unpacked.rglob("*") if path.is_file()]
+    for path in [PAGE, *files]:
+        content = path.read_bytes()
+        assert b"wrong_answers" not in content and b"right_answers" not in content, path.name
+    assert not [path for path in files if path.suffix == ".ipynb"]
+
+
 def test_links_in_the_zip_arrive_and_nothing_comes_from_elsewhere(unpacked):
     pages = sorted(unpacked.rglob("*.html"))
     assert len(pages) > len(STEMS)

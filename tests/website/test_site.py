@@ -150,23 +150,21 @@ CHAPTERS = [entry for entry in entries(TOC) if re.match(r"book/\d\d-", entry["fi
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda entry: entry["file"])
-def test_minutes_of_practice_are_those_of_the_notebooks(chapter):
-    """The front matter says it for the page, each notebook says it to whoever opens the notebook."""
-    front = yaml.safe_load((ROOT / f"{chapter['file']}.md").read_text(encoding="utf-8").split("---")[1])
-    minutes = 0
-    for section in chapter["sections"]:
-        text = (ROOT / f"{section['file']}.ipynb").read_text(encoding="utf-8")
-        minutes += int(re.search(r"\*\*Time:\*\* (\d+) minutes", text)[1])
-    assert front["practice"] == minutes
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda entry: entry["file"])
 def test_every_question_of_a_chapter_is_one_on_its_page(chapter):
     """A code span in the first line of a question ends the fence, and its answers stand there as plain text."""
     source = (ROOT / f"{chapter['file']}.md").read_text(encoding="utf-8")
     page = soup(HTML / f"{chapter['file']}.html")
     assert len(page.select(".question")) == source.count("{question}")
     assert "{question}" not in page.get_text() and ":right:" not in page.get_text()
+
+
+def test_answers_of_exercises_stand_nowhere_in_the_site():
+    """A check's metadata hold wrong and right answers, for the prover alone."""
+    for path in HTML.rglob("*"):
+        if path.suffix in (".html", ".js", ".json", ".txt"):
+            text = path.read_text(encoding="utf-8")
+            assert "wrong_answers" not in text and "right_answers" not in text, path.relative_to(HTML)
+    assert not list(HTML.rglob("*.ipynb")), "nor the notebooks themselves, which hold them"
 
 
 def test_no_two_pages_have_one_title():
