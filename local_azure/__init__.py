@@ -24,11 +24,11 @@ from filelock import FileLock
 
 from . import certificates
 from .hosts import UPSTREAM_VARIABLE, is_azure
-from .userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, home, load_secrets
+from .userdata import ACCOUNT, RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, home, load_secrets
 
 __all__ = ["fault", "start", "usage"]
 
-ENDPOINT = "https://local-azure-course.cognitiveservices.azure.com"
+ENDPOINT = f"https://{ACCOUNT}.cognitiveservices.azure.com"
 OWN_AZURE = ("FOUNDRY_ENDPOINT", "AZUREML_WORKSPACE_NAME")  # variables that, set by the learner, mean: my own Azure
 MARK = "LOCAL_AZURE"  # set to the port in every process that `start()` prepared
 ALWAYS_LOCAL = (

@@ -22,14 +22,17 @@ from .faults import Fault, Faults
 from .hosts import is_telemetry
 from .meter import Meter
 from .proxy import FrontDoor
-from .services import language, machine_learning, storage, telemetry
+from .services import cognitive_services, language, machine_learning, resource_manager, storage, telemetry
 from .store import Store
 from .userdata import home, load_secrets, write_private
 
 DEFAULT_PORT = 48220  # a free one is taken where this is in use
 IDLE_MINUTES = 15  # without a request, and with every process that called start() gone
 KEEP_ALIVE = 900  # seconds that an idle connection stays open: clients pool theirs
-SERVICES = (language, machine_learning, storage)  # each has HOSTS, AUDIENCES, routes, and perhaps resume(app)
+# Each has HOSTS, routes, perhaps prepare(app) and resume(app), called in this order; ACCOUNTS where an account's key or
+# token opens it, the kinds of accounts that have it. Of several with the same host, the first that knows the path
+# answers; the last of them refuses what nobody knows.
+SERVICES = (language, cognitive_services, machine_learning, storage, resource_manager)
 LOOPBACK = ("127.0.0.1", "localhost")
 
 log = logging.getLogger("local_azure")
@@ -43,14 +46,14 @@ class Dispatcher:
         self.control = Router(CONTROL)
 
     def service_for(self, host, scope):
-        """The service module behind a host name; on loopback, the first that knows the path."""
+        """The service module behind a host name: of several, and on loopback, the first that knows the path."""
         if is_telemetry(host):
             return telemetry
-        for service in SERVICES:
-            if host in LOOPBACK:
-                if any(route.matches(scope)[0] is not Match.NONE for route in service.routes):
-                    return service
-            elif host.endswith(service.HOSTS):
+        here = SERVICES if host in LOOPBACK else [one for one in SERVICES if host.endswith(one.HOSTS)]
+        if len(here) == 1:
+            return here[0]
+        for service in here:
+            if any(route.matches(scope)[0] is not Match.NONE for route in service.routes):
                 return service
         raise errors.not_found("The path") if host in LOOPBACK else errors.unknown_host(host)
 
@@ -65,8 +68,8 @@ class Dispatcher:
         state.requests += 1
         service = self.service_for(host, scope)
         await state.faults.strike(host, scope["state"].get("client"))
-        if service.AUDIENCES:
-            identity.require(request, state.secrets, service.AUDIENCES)
+        if kinds := getattr(service, "ACCOUNTS", ()):
+            scope["state"]["account"] = cognitive_services.admit(request, kinds)
         try:
             await self.routers[service](scope, receive, send)
         except (errors.AzureError, HTTPException):
@@ -173,6 +176,9 @@ async def lifespan(app):
 
     state.background = background
     watch = asyncio.get_running_loop().create_task(stop_when_idle(state, tasks))
+    for service in SERVICES:
+        if hasattr(service, "prepare"):
+            service.prepare(app)
     for service in SERVICES:
         if hasattr(service, "resume"):
             await service.resume(app)

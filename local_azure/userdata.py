@@ -7,9 +7,10 @@ from pathlib import Path
 
 import platformdirs
 
-# The Azure Machine Learning workspace that is there from the beginning. start() exports the names.
+# What is there from the beginning: a resource group, in it an account and a workspace. start() exports the names.
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 RESOURCE_GROUP = "learning"
+ACCOUNT = "local-azure-course"
 WORKSPACE = "course"
 
 
@@ -42,5 +43,10 @@ def load_secrets():
             "signing": secrets.token_hex(32),
             "control": secrets.token_hex(16),
         }
-        write_private(path, json.dumps(made).encode())
+        save_secrets(home(), made)
         return made
+
+
+def save_secrets(folder, secrets):
+    """Keep them for the next process of this user."""
+    write_private(folder / "secrets.json", json.dumps(secrets).encode())

@@ -16,5 +16,4 @@ async def swallow(request):
     return JSONResponse({"itemsReceived": count, "itemsAccepted": count, "errors": []})
 
 
-AUDIENCES = ()  # nobody is asked for a key
 routes = [Route("/{path:path}", swallow, methods=["GET", "POST"])]

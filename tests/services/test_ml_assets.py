@@ -36,9 +36,9 @@ import local_azure
 from local_azure import coverage
 from local_azure.errors import AzureError
 from local_azure.identity import issue
+from local_azure.services.machine_learning import arm as arm_of
 from local_azure.services.machine_learning import workspaces
 from local_azure.services.machine_learning.assets import assets, datastores
-from local_azure.services.resource_manager import arm as arm_of
 from local_azure.store import Store
 from local_azure.userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, load_secrets
 
@@ -721,7 +721,7 @@ def test_who_may(arm, workspace_id, server_home):
         ({"api-key": os.environ["FOUNDRY_KEY"]}, "AuthenticationFailed"),
         ({"Authorization": "Bearer nonsense"}, "InvalidAuthenticationToken"),
         ({"Authorization": "Bearer e30.e30.ü".encode()}, "InvalidAuthenticationToken"),
-        ({"Authorization": f"Bearer {wrong}"}, "InvalidAuthenticationToken"),
+        ({"Authorization": f"Bearer {wrong}"}, "InvalidAuthenticationTokenAudience"),
     ):
         answer = arm("GET", workspace_id, headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)

@@ -15,10 +15,10 @@ from .kinds import KINDS, OLDER_VERSIONS, refusal
 from .requests import account_of, api_version, documents, flag, invalid, kind_of, options, read_body
 from .results import analyse, collect, count, engine_label
 
-__all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
+__all__ = ["ACCOUNTS", "HOSTS", "resume", "routes"]
 
 HOSTS = (".cognitiveservices.azure.com", ".services.ai.azure.com", ".api.cognitive.microsoft.com")
-AUDIENCES = ("https://cognitiveservices.azure.com", "https://ai.azure.com")
+ACCOUNTS = ("AIServices", "CognitiveServices", "TextAnalytics")  # the kinds that have Language
 
 
 async def analyze_text(request):

@@ -5,8 +5,8 @@ Routes and shapes follow Microsoft's published API descriptions and what azure-a
 
 from starlette.routing import Match, Route
 
-from ..resource_manager import arm, resource_groups
-from . import computes, tracking, workspaces
+from ..resource_manager import providers
+from . import arm, computes, tracking, workspaces
 from .assets import assets, datastores, registries
 from .endpoints import (
     batch_deployments,
@@ -20,10 +20,35 @@ from .endpoints import (
 )
 from .jobs import history, jobs, running, schedules
 
-__all__ = ["AUDIENCES", "HOSTS", "resume", "routes"]
+__all__ = ["HOSTS", "resume", "routes"]
 
-HOSTS = ("management.azure.com", ".api.azureml.ms", ".experiments.azureml.net", ".inference.ml.azure.com")
-AUDIENCES = ()  # each route asks for what it needs: a token of ARM, or the key of an endpoint
+OWN_HOSTS = (".api.azureml.ms", ".experiments.azureml.net", ".inference.ml.azure.com")
+HOSTS = ("management.azure.com", *OWN_HOSTS)
+
+
+async def _remove_workspace(state, resource):
+    await workspaces.delete(state, resource["id"])
+
+
+providers.add(
+    providers.Provider(
+        arm.PROVIDER,
+        (
+            providers.Type("workspaces", arm.VERSIONS, remove=_remove_workspace),
+            providers.Type("registries", arm.VERSIONS, remove=registries.delete),
+            *(
+                providers.Type(f"workspaces/{name}", arm.VERSIONS)
+                for name in ("computes", "data", "datastores", "jobs", "models", "onlineEndpoints", "batchEndpoints")
+            ),
+        ),
+    )
+)
+providers.add(
+    providers.Provider(
+        "Microsoft.Storage",
+        (providers.Type("storageAccounts", deployments.STORAGE_VERSIONS, remove=deployments.remove_account),),
+    )
+)
 
 
 async def resume(app):
@@ -40,7 +65,7 @@ class _Rest(Route):
 
     def matches(self, scope):
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").partition(":")[0].lower()
-        return super().matches(scope) if host.endswith(HOSTS) else (Match.NONE, {})
+        return super().matches(scope) if host.endswith(OWN_HOSTS) else (Match.NONE, {})
 
 
 async def nothing_here(request):
@@ -52,7 +77,6 @@ async def nothing_here(request):
 routes = [
     *arm.routes,
     *workspaces.routes,
-    *resource_groups.routes,
     *deployments.routes,
     *computes.routes,
     *datastores.routes,

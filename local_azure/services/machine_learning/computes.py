@@ -4,7 +4,7 @@ import re
 
 from starlette.responses import JSONResponse, Response
 
-from ..resource_manager import arm
+from . import arm
 
 # name: (vCPUs, GB of memory, GPUs, family). Of Azure's long list, those that its own examples ask for. The names of the
 # GPU families are from memory; cores and memory are those of Microsoft's pages on sizes.

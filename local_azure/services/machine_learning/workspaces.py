@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from ... import identity
 from ...userdata import RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE
 from .. import storage
-from ..resource_manager import arm, resource_groups
-from . import computes
+from ..resource_manager import resource_groups
+from . import arm, computes
 from .assets import datastores
 
 API_HOST = f"{arm.REGION}.api.azureml.ms"
@@ -63,6 +63,7 @@ def create(state, path, location=arm.REGION, tags=None, settings=None):
     resource = arm.put(state, path, body)
     if not before:
         datastores.create_built_in(state, resource["id"], account)
+        datastores.ensure_account(state, resource)
     return resource
 
 
@@ -72,6 +73,8 @@ def ensure_first(state):
     if not arm.find(state, path):
         create(state, path)
         computes.create_cluster(state, path, "cpu-cluster", most=2)
+    for workspace in arm.workspaces(state):
+        datastores.ensure_account(state, workspace)
 
 
 async def delete(state, path):
@@ -112,6 +115,7 @@ async def listed(request):
 
 async def write(request):
     """PUT: a workspace, without a template around it."""
+    resource_groups.require(request)
     state, names = request.app.state, request.path_params
     path = arm.workspace_path(names["subscription"], names["group"], names["workspace"])
     body = await arm.body_of(request)

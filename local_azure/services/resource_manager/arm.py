@@ -14,25 +14,15 @@ from starlette.routing import Route
 
 from ... import identity
 from ...errors import AzureError
+from ...userdata import SUBSCRIPTION
 
-KIND = "ml"
+KIND = "ml"  # what a store's records of resources are called; the first were Azure Machine Learning's
 OPERATION = "ml-operation"
 HOST = "https://management.azure.com"
-REGION = "local"
 GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
-PROVIDER = "Microsoft.MachineLearningServices"
-WORKSPACE = f"{GROUP}/providers/{PROVIDER}/workspaces/{{workspace}}"
-REGISTRY = f"{GROUP}/providers/{PROVIDER}/registries/{{registry}}"
 AUDIENCES = (
-    "https://management.azure.com", "https://management.core.windows.net", "https://ml.azure.com", "https://ai.azure.com",
-)  # fmt: skip
-# Those that azure-ai-ml 1.35 and azureml-mlflow send, and those of the Azure documentation that differ in nothing that
-# is answered here.
-VERSIONS = (
-    "2021-10-01", "2022-01-01-preview", "2022-02-01-preview", "2022-05-01", "2022-10-01", "2022-10-01-preview",
-    "2022-12-01-preview", "2023-02-01-preview", "2023-04-01", "2023-04-01-preview", "2023-06-01-preview",
-    "2023-08-01-preview", "2023-10-01", "2024-01-01-preview", "2024-04-01", "2024-04-01-preview", "2024-07-01-preview",
-    "2024-10-01", "2024-10-01-preview", "2025-01-01-preview", "2025-12-01",
+    "https://management.core.windows.net/", "https://management.core.windows.net", "https://management.azure.com/",
+    "https://management.azure.com",
 )  # fmt: skip
 WAIT = {"Retry-After-Ms": "100"}  # how soon to ask again: SDKs wait for seconds unless told
 PAGE = 100
@@ -51,32 +41,63 @@ class AnyCaseRoute(Route):
         self.path_regex = re.compile(self.path_regex.pattern, re.IGNORECASE)
 
 
-def route(path, handler, methods=("GET",), versions=VERSIONS):
-    """A route for callers with a token. versions: the api-versions taken; None where the address has none."""
+def route(path, handler, methods=("GET",), versions=None, audiences=AUDIENCES, place="global"):
+    """A route for callers with a token, in a subscription that there is.
+
+    versions: the api-versions taken; None where the address has none. place: the location that a refusal names.
+    """
 
     async def guarded(request):
-        require_token(request)
+        require_token(request, audiences)
+        require_subscription(request)
         if versions:
-            check_version(request, versions)
+            check_version(request, versions, place)
         return await handler(request)
 
     return AnyCaseRoute(path, guarded, methods=list(methods), name=handler.__name__)
 
 
-def require_token(request):
-    """Let the request pass with a token for ARM or for Azure Machine Learning; 401 otherwise, in ARM's words."""
+def require_token(request, audiences=AUDIENCES):
+    """Let the request pass with a token for one of the audiences; 401 in ARM's words otherwise."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     challenge = {"WWW-Authenticate": f'Bearer authorization_uri="https://login.windows.net/{identity.TENANT}"'}
     if scheme.lower() != "bearer" or not token:
-        message = "Authentication failed. The 'Authorization' header is missing or has no bearer token."
+        message = "Authentication failed. The 'Authorization' header is missing."
         raise AzureError(401, "AuthenticationFailed", message, headers=challenge)
     try:
-        return identity.verify(token, request.app.state.secrets["signing"], AUDIENCES)
-    except AzureError as error:
-        raise AzureError(401, "InvalidAuthenticationToken", error.message, headers=challenge) from None
+        return identity.verify(token, request.app.state.secrets["signing"], audiences)
+    except identity.BadToken as error:
+        code, message = _token_refused(error, audiences)
+        raise AzureError(401, code, message, headers=challenge) from None
 
 
-def check_version(request, versions=VERSIONS):
+def _token_refused(error, audiences):
+    if error.why == "audience":
+        allowed = ",".join(f"'{one}'" for one in audiences)
+        return "InvalidAuthenticationTokenAudience", (
+            f"The access token has been obtained for wrong audience or resource '{error.claims['aud']}'. It should "
+            f"exactly match with one of the allowed audiences {allowed}."
+        )
+    if error.why == "expired":
+        until = datetime.fromtimestamp(error.claims["exp"], UTC).strftime("%m/%d/%Y %I:%M:%S %p")
+        today = datetime.now(UTC).strftime("%m/%d/%Y %I:%M:%S %p")
+        message = f"The access token expiry UTC time '{until}' is earlier than current UTC time '{today}'."
+        return "ExpiredAuthenticationToken", message
+    return "InvalidAuthenticationToken", f"The access token is invalid. {error.message}"
+
+
+def require_subscription(request):
+    """404 unless the path's subscription is the one that there is; 400 for what cannot be a subscription's id."""
+    given = request.path_params.get("subscription")
+    if given is None or given.lower() == SUBSCRIPTION:
+        return
+    if not re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", given.lower()):
+        message = f"The provided subscription identifier '{given}' is malformed or invalid."
+        raise AzureError(400, "InvalidSubscriptionId", message)
+    raise AzureError(404, "SubscriptionNotFound", f"The subscription '{given}' could not be found.")
+
+
+def check_version(request, versions, place="global"):
     """The api-version of the request; 400 if it is missing or unknown."""
     version = request.query_params.get("api-version")
     if not version:
@@ -87,7 +108,7 @@ def check_version(request, versions=VERSIONS):
     supported = f"The supported versions are '{','.join(sorted(versions))}'."
     if re.fullmatch(r"\d{4}-\d\d-\d\d(-[a-z]+)?", version.lower()):
         message = (
-            f"No registered resource provider found for location '{REGION}' and API version '{version}'. {supported}"
+            f"No registered resource provider found for location '{place}' and API version '{version}'. {supported}"
         )
         raise AzureError(400, "NoRegisteredProviderFound", message)
     raise AzureError(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid. {supported}")
@@ -132,38 +153,25 @@ def properties_of(body):
     return properties
 
 
-def expect(given, name, kind, default=None):
-    """The member `name` of an object that was sent, of that JSON type; the default where it is absent or null."""
+def expect(given, name, kind, default=None, refuse=None):
+    """The member `name` of an object that was sent, of that JSON type; the default where it is absent or null.
+
+    refuse: makes the error of a message and a target; invalid() unless named.
+    """
     value = given.get(name)
     if value is None:
         return default
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise user_error(f"{name} must be {TYPES[kind]}; it is {value!r:.80}.", target=name)
+        raise (refuse or invalid)(f"{name} must be {TYPES[kind]}; it is {value!r:.80}.", target=name)
     return value
 
 
+def invalid(message, target=None):
+    """400 InvalidRequestContent: what was sent has not the form that it must have."""
+    return AzureError(400, "InvalidRequestContent", message, target=target)
+
+
 # Ids
-
-
-def workspace_path(subscription, group, workspace):
-    """The ARM id of a workspace."""
-    return WORKSPACE.format(subscription=subscription, group=group, workspace=workspace)
-
-
-def workspace_of(request):
-    """The ARM id of the workspace that the request's path names, written as it was created; 404 if there is none."""
-    names = request.path_params
-    path = workspace_path(names["subscription"], names["group"], names["workspace"])
-    return get(request.app.state, path)["id"]
-
-
-def home_of(request):
-    """The ARM id of the workspace or the registry whose assets the request's path names; 404 if there is none."""
-    names = request.path_params
-    if "registry" not in names:
-        return workspace_of(request)
-    path = REGISTRY.format(subscription=names["subscription"], group=names["group"], registry=names["registry"])
-    return get(request.app.state, path)["id"]
 
 
 def name_of(path):
@@ -217,12 +225,9 @@ def children(state, collection):
     return [value for key, value in state.store.items(KIND, prefix) if "/" not in key[len(prefix) :]]
 
 
-def workspaces(state, subscription=None, group=None):
-    """All workspaces, or those of a subscription, or of one of its resource groups."""
-    start = f"/subscriptions/{subscription}/" if subscription else "/subscriptions/"
-    start += f"resourcegroups/{group}/" if group else ""
-    found = [value for _, value in state.store.items(KIND, start.lower())]
-    return [one for one in found if one["type"].lower() == f"{PROVIDER}/workspaces".lower()]
+def here(request):
+    """The address that was asked, as a client writes it."""
+    return f"https://{request.url.hostname}{request.url.path}?{request.url.query}"
 
 
 def now():
@@ -244,16 +249,6 @@ def not_found(path):
     return AzureError(404, "ResourceNotFound", message + "https://aka.ms/ARMResourceNotFoundFix")
 
 
-def user_error(message, status=400, inner="BadArgument", target=None):
-    """The error of Azure Machine Learning itself for a request that is at fault: code UserError."""
-    info = [
-        {"type": "ComponentName", "info": {"value": "managementfrontend"}},
-        {"type": "InnerError", "info": {"value": {"code": inner, "innerError": None}}},
-        {"type": "Time", "info": {"value": now()}},
-    ]
-    return AzureError(status, "UserError", message, target=target, more={"details": [], "additionalInfo": info})
-
-
 def not_yet(what, instead=""):
     """501 for what Azure has and the local Azure does not. instead: a sentence about what is there."""
     message = f"The local Azure has no {what} yet. {instead} The page What runs locally lists what it has."
@@ -264,10 +259,10 @@ def not_yet(what, instead=""):
 # Pages
 
 
-def page(request, listed, size=PAGE):
+def page(request, listed, size=PAGE, refuse=None):
     """A list as ARM returns it, `$skip` and `$top` heeded, with a nextLink if more is to come."""
     query = dict(request.query_params)
-    skip, top = number(request, "$skip", 0), number(request, "$top", size)
+    skip, top = number(request, "$skip", 0, refuse), number(request, "$top", size, refuse)
     body = {"value": listed[skip : skip + top]}
     if top and skip + top < len(listed):
         following = urlencode(query | {"$skip": skip + top})
@@ -275,11 +270,18 @@ def page(request, listed, size=PAGE):
     return JSONResponse(body)
 
 
-def number(request, name, default):
+def top(request, listed):
+    """A list of which `$top` wants the first few; in pages where it is not named."""
+    if "$top" in request.query_params:
+        return JSONResponse({"value": listed[: number(request, "$top", 0) or None]})
+    return page(request, listed)
+
+
+def number(request, name, default, refuse=None):
     """A whole number of 0 or more in the query; 400 if it is something else."""
     value = request.query_params.get(name) or str(default)
     if not (value.isascii() and value.isdecimal() and len(value) < 10):
-        raise user_error(f"{name} must be a whole number.", target=name)
+        raise (refuse or invalid)(f"{name} must be a whole number.", target=name)
     return int(value)
 
 
@@ -300,27 +302,8 @@ def finish_operation(state, operation, status="Succeeded", error=None):
     state.store.put(OPERATION, operation, record | {"status": status, "endTime": now(), "error": error})
 
 
-def accepted(request, operation, resource=None, status=201):
-    """The answer to a request that began an operation: 201 with the resource, or 202."""
-    base = f"{HOST}/subscriptions/{request.path_params['subscription']}/providers/{PROVIDER}/locations/{REGION}"
-    query = f"?api-version={request.query_params['api-version']}"
-    headers = {
-        "Azure-AsyncOperation": f"{base}/mfeOperationsStatus/{operation}{query}",
-        "Location": f"{base}/mfeOperationResults/{operation}{query}",
-        **WAIT,
-    }
-    return JSONResponse(resource, status, headers=headers)
-
-
-def done(request, resource, status):
-    """The answer to a request for work that is finished already: the operation is there to be asked, as on Azure."""
-    state = request.app.state
-    operation = start_operation(state, resource["id"])
-    finish_operation(state, operation)
-    return accepted(request, operation, resource, status)
-
-
-def _operation(request):
+def operation_of(request):
+    """The record of the operation that the path names; 404 if there is none."""
     found = request.app.state.store.get(OPERATION, request.path_params["operation"])
     if found is None:
         raise AzureError(404, "OperationNotFound", f"There is no operation {request.path_params['operation']}.")
@@ -328,8 +311,8 @@ def _operation(request):
 
 
 async def operation_status(request):
-    """GET …/mfeOperationsStatus/{operation}: where it stands."""
-    found = _operation(request)
+    """Where an operation stands: the answer at its Azure-AsyncOperation address."""
+    found = operation_of(request)
     body = {
         "id": request.url.path,
         "name": request.path_params["operation"],
@@ -342,18 +325,11 @@ async def operation_status(request):
 
 
 async def operation_result(request):
-    """GET …/mfeOperationResults/{operation}: 202 while it runs, then the resource, or 204 when it is gone."""
-    found = _operation(request)
+    """The answer at an operation's Location: 202 while it runs, then the resource, or 204 when it is gone."""
+    found = operation_of(request)
     if found["status"] == "InProgress":
-        return JSONResponse(None, 202, headers={**WAIT, "Location": str(request.url)})
+        return JSONResponse(None, 202, headers={**WAIT, "Location": here(request)})
     if found["error"]:
         raise AzureError(400, found["error"]["code"], found["error"]["message"])
     resource = find(request.app.state, found["path"])
     return JSONResponse(resource) if resource else Response(None, 204)
-
-
-_LOCATION = f"/subscriptions/{{subscription}}/providers/{PROVIDER}/locations/{{location}}"
-routes = [
-    route(f"{_LOCATION}/mfeOperationsStatus/{{operation}}", operation_status, versions=None),
-    route(f"{_LOCATION}/mfeOperationResults/{{operation}}", operation_result, versions=None),
-]

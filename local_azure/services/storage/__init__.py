@@ -8,7 +8,6 @@ from .places import create_container, names, path_of
 from .routes import routes
 from .signatures import account_key, sas_for
 
-__all__ = ["AUDIENCES", "HOSTS", "account_key", "create_container", "names", "path_of", "routes", "sas_for"]
+__all__ = ["HOSTS", "account_key", "create_container", "names", "path_of", "routes", "sas_for"]
 
 HOSTS = (".blob.core.windows.net",)
-AUDIENCES = ()  # signatures, keys and tokens are checked with each request, in Storage's own words

@@ -9,7 +9,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import JSONResponse, Response
 
 from ... import storage
-from ...resource_manager import arm
+from .. import arm
 from . import datastores, references, versions
 from .references import resolve, version_of
 

@@ -7,7 +7,7 @@ import uuid
 from starlette.responses import JSONResponse, Response
 
 from ... import storage
-from ...resource_manager import arm
+from .. import arm
 
 DEFAULT = "workspaceblobstore"
 ARTIFACTS = "workspaceartifactstore"
@@ -25,6 +25,21 @@ def account_of(workspace):
 def account_id(home):
     """The ARM id of the storage account of a workspace or a registry."""
     return f"{home.split('/providers/')[0]}/providers/Microsoft.Storage/storageAccounts/{account_of(home)}"
+
+
+def ensure_account(state, workspace):
+    """The storage account of a workspace as a resource of its group. It outlives the workspace."""
+    path = account_id(workspace["id"])
+    if not arm.find(state, path):
+        body = {
+            "location": workspace["location"], "kind": "StorageV2", "tags": {},
+            "sku": {"name": "Standard_LRS", "tier": "Standard"},
+            "properties": {
+                "provisioningState": "Succeeded",
+                "primaryEndpoints": {"blob": f"https://{account_of(workspace['id'])}.blob.core.windows.net/"},
+            },
+        }  # fmt: skip
+        arm.put(state, path, body)
 
 
 def new_container(state, home):

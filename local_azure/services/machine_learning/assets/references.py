@@ -5,8 +5,8 @@ from urllib.parse import unquote, urlsplit
 
 from ....errors import AzureError
 from ... import storage
-from ...resource_manager import arm
 from ...storage.routes import HOST as BLOB_HOST
+from .. import arm
 from . import datastores, versions
 
 DATASTORE = re.compile(r"azureml:/*(?:subscriptions/.*?/)?datastores/([^/]+)/paths/?(.*)", re.IGNORECASE)

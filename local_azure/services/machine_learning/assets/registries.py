@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from .... import folders, identity
 from ... import storage
-from ...resource_manager import arm, resource_groups
+from ...resource_manager import resource_groups
+from .. import arm
 from ..workspaces import API_HOST
 from . import assets, datastores, references
 
@@ -153,17 +154,21 @@ async def listed(request):
 
 
 async def remove(request):
-    """DELETE: a registry goes with its assets and their files."""
     state = request.app.state
     found = arm.find(state, _path(request))
     if not found:
         return Response(None, 204)
-    arm.delete(state, found["id"])
-    state.store.delete(references.REGISTRIES, found["name"].lower())
-    folder = storage.path_of(state, datastores.account_of(found["id"]), "none").parent
+    await delete(state, found)
+    return arm.done(request, found, 202)
+
+
+async def delete(state, registry):
+    """A registry goes with its assets and their files."""
+    arm.delete(state, registry["id"])
+    state.store.delete(references.REGISTRIES, registry["name"].lower())
+    folder = storage.path_of(state, datastores.account_of(registry["id"]), "none").parent
     if gone := folders.set_aside(state.home, folder):
         state.background(folders.remove(gone))
-    return arm.done(request, found, 202)
 
 
 async def discovery(request):

@@ -1,6 +1,6 @@
 """The versions of an asset, as they lie in the store."""
 
-from ...resource_manager import arm
+from .. import arm
 
 
 def of(state, container):

@@ -2,7 +2,7 @@
 
 from starlette.responses import JSONResponse, Response
 
-from ...resource_manager import arm
+from .. import arm
 from ..assets import references
 from ..jobs import command_jobs, commands, running, shapes
 from . import batch_endpoints, endpoints, online_deployments

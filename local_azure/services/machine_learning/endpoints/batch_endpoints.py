@@ -2,7 +2,7 @@
 
 from starlette.responses import JSONResponse, Response
 
-from ...resource_manager import arm
+from .. import arm
 from ..jobs import shapes
 from . import endpoints
 

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from .... import folders
 from ....engines import batches, processes, serving
 from ....errors import AzureError
-from ...resource_manager import arm
+from .. import arm
 from ..assets import references
 from ..jobs import command_jobs, commands, running, runs, tracking
 from . import instances

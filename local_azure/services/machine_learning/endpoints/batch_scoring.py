@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 
 from .... import identity
 from ....errors import AzureError
-from ...resource_manager import arm
+from .. import arm
 from ..jobs import jobs, running, runs, shapes
 from . import batch_deployments, batch_endpoints, batch_jobs
 

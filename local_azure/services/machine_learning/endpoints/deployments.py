@@ -12,11 +12,12 @@ from starlette.responses import JSONResponse, Response
 from .... import folders
 from ....errors import AzureError
 from ... import storage
-from ...resource_manager import arm, resource_groups
-from .. import workspaces
+from ...resource_manager import resource_groups
+from .. import arm, workspaces
 
 # of the storage accounts, vaults and the like that a workspace names
 DEPENDENT_VERSIONS = ("2015-05-01", "2019-04-01", "2019-06-01", "2019-09-01", "2020-02-02", "2022-07-01", "2023-01-01")
+STORAGE_VERSIONS = ("2019-04-01", "2019-06-01", "2022-09-01", "2023-01-01", "2023-05-01", "2024-01-01", "2025-01-01")
 DEPENDENTS = {"storageaccounts": "storageAccount", "vaults": "keyVault", "components": "applicationInsights"}
 DEPLOYMENT = f"{arm.GROUP}/providers/Microsoft.Resources/deployments/{{deployment}}"
 
@@ -98,6 +99,8 @@ def _dependent(request):
 
 async def read_dependent(request):
     path, there = _dependent(request)
+    if found := arm.find(request.app.state, path):
+        return JSONResponse(found)
     if not there:
         raise arm.not_found(path)
     body = {"id": path, "name": arm.name_of(path), "type": arm.type_of(path), "location": arm.REGION, "properties": {}}
@@ -106,13 +109,18 @@ async def read_dependent(request):
 
 async def remove_dependent(request):
     """DELETE: a storage account goes with its blobs. 204 for what there was not."""
-    state, (_, there) = request.app.state, _dependent(request)
-    if request.path_params["type"].lower() == "storageaccounts":
-        folder = storage.path_of(state, request.path_params["name"], "none").parent
-        if gone := folders.set_aside(state.home, folder):
-            there = True
-            state.background(folders.remove(gone))
-    return Response(None, 200 if there else 204)
+    state, (path, there) = request.app.state, _dependent(request)
+    if found := arm.find(state, path):
+        await remove_account(state, found)
+    return Response(None, 200 if there or found else 204)
+
+
+async def remove_account(state, account):
+    """A storage account goes with its blobs."""
+    arm.delete(state, account["id"])
+    folder = storage.path_of(state, account["name"], "none").parent
+    if gone := folders.set_aside(state.home, folder):
+        state.background(folders.remove(gone))
 
 
 _OPERATIONS = f"{arm.GROUP}/deployments/{{deployment}}/operations"
@@ -130,6 +138,6 @@ routes = [
     arm.route(DEPLOYMENT, deploy, ("PUT",), resource_groups.VERSIONS),
     arm.route(DEPLOYMENT, read_deployment, versions=resource_groups.VERSIONS),
     arm.route(_OPERATIONS, deployment_operations, versions=resource_groups.VERSIONS),
-    arm.route(_ONE, read_dependent, versions=DEPENDENT_VERSIONS),
-    arm.route(_ONE, remove_dependent, ("DELETE",), DEPENDENT_VERSIONS),
+    arm.route(_ONE, read_dependent, versions=(*DEPENDENT_VERSIONS, *STORAGE_VERSIONS)),
+    arm.route(_ONE, remove_dependent, ("DELETE",), (*DEPENDENT_VERSIONS, *STORAGE_VERSIONS)),
 ]

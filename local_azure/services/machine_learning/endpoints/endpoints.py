@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from .... import identity
 from ....errors import AzureError
-from ...resource_manager import arm
+from .. import arm
 from . import instances
 
 KEYS = "ml-endpoint-keys"  # kind of the store's records; key: the endpoint's ARM id in lower case

@@ -10,8 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from ....engines import serving
 from ....errors import AzureError
-from ...resource_manager import arm
-from .. import computes
+from .. import arm, computes
 from ..assets import references
 from . import endpoints, instances
 

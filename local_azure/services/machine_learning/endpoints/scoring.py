@@ -11,7 +11,7 @@ from starlette.routing import Host, Route, Router
 
 from ....engines import serving
 from ....errors import AzureError
-from ...resource_manager import arm
+from .. import arm
 from . import batch_endpoints, batch_scoring, endpoints, instances
 
 CHOICE = "azureml-model-deployment"  # the header that names a deployment, in requests and in answers

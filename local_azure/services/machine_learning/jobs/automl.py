@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from ....engines import automl as engine
 from ....engines import processes
 from ....engines.automl import tables
-from ...resource_manager import arm
+from .. import arm
 from .. import tracking as mlflow
 from ..assets import assets, datastores
 from . import command_jobs, commands, running, runs, shapes, tracking

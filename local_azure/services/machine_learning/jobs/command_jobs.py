@@ -4,7 +4,7 @@ import re
 
 from starlette.concurrency import run_in_threadpool
 
-from ...resource_manager import arm
+from .. import arm
 from ..assets import assets
 from ..assets.references import require_environment
 from . import commands, running, runs, shapes

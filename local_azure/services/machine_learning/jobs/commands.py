@@ -23,7 +23,7 @@ import local_azure
 from .... import folders, identity
 from ....engines import environments, processes
 from ....hosts import UPSTREAM_VARIABLE
-from ...resource_manager import arm
+from .. import arm
 from ..assets import assets, datastores, references
 from . import runs, tracking
 from .expressions import expand

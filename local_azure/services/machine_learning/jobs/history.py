@@ -2,7 +2,7 @@
 
 from starlette.responses import JSONResponse
 
-from ...resource_manager import arm
+from .. import arm
 from . import runs, shapes
 
 WORKSPACE = f"/history/v1.0{arm.WORKSPACE}"

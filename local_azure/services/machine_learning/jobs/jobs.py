@@ -5,7 +5,7 @@ import re
 from starlette.responses import JSONResponse, Response
 
 from .... import folders
-from ...resource_manager import arm
+from .. import arm
 from . import automl, command_jobs, pipelines, running, runs, shapes, sweeps
 
 NAME = r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}"

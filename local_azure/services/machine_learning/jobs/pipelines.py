@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 
-from ...resource_manager import arm
+from .. import arm
 from ..assets import references
 from . import command_jobs, commands, running, runs, shapes, sweep_steps, sweeps, tracking
 

@@ -5,8 +5,7 @@ import contextlib
 import logging
 
 from ....errors import AzureError
-from ...resource_manager import arm
-from .. import computes
+from .. import arm, computes
 from . import commands, runs, tracking
 from .nodes import Nodes
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from .... import folders, identity
 from ... import storage
-from ...resource_manager import arm
+from .. import arm
 from ..assets import datastores
 
 KIND = "ml-run"

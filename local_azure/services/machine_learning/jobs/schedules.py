@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from ....engines import timetable
 from ....errors import AzureError
-from ...resource_manager import arm
+from .. import arm
 from . import commands, jobs, running, runs, shapes
 
 KIND = "ml-schedule"

@@ -7,7 +7,7 @@ not given; members that no shape names are left alone.
 import re
 from dataclasses import dataclass
 
-from ...resource_manager import arm
+from .. import arm
 
 TEXT = (str,)
 WHOLE = (int,)

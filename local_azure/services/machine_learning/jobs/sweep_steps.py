@@ -1,6 +1,6 @@
 """A sweep as a step of a pipeline: what it is called there, turned into what a sweep of its own is called."""
 
-from ...resource_manager import arm
+from .. import arm
 
 PARAMETERS = {"choice": ("values",), "randint": ("upper",)}  # of the kinds of values in a search space
 BETWEEN, AROUND = ("min_value", "max_value"), ("mu", "sigma")

@@ -8,7 +8,7 @@ import json
 
 from .... import folders
 from ....engines import search
-from ...resource_manager import arm
+from .. import arm
 from . import command_jobs, commands, running, runs, shapes, tracking
 from .expressions import REFERENCE, references
 

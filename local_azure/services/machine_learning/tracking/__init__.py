@@ -12,7 +12,7 @@ models (404), and no traces (403): https://github.com/Azure/azure-sdk-for-python
 
 from starlette.responses import PlainTextResponse
 
-from ...resource_manager import arm
+from .. import arm
 from ..jobs import runs as history
 from . import artifacts, registry
 from . import runs as api

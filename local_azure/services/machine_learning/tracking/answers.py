@@ -6,7 +6,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from ....errors import AzureError
-from ...resource_manager import arm
+from .. import arm
 from .search import invalid
 
 CODES = {

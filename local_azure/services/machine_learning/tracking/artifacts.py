@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ....errors import AzureError
 from ... import storage
-from ...resource_manager import arm
+from .. import arm
 from ..assets import datastores
 from . import registry, runs
 from .answers import texts

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 
 from ....errors import AzureError
-from ...resource_manager import arm
+from .. import arm
 from ..assets import assets, datastores, references
 from ..assets import versions as kept
 from . import runs, search

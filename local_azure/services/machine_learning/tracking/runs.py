@@ -4,7 +4,7 @@ import json
 import threading
 
 from ....errors import AzureError
-from ...resource_manager import arm
+from .. import arm
 from . import search
 from .answers import listed, number, pair, pairs, records, text, texts, whole
 from .search import invalid
