@@ -206,7 +206,7 @@ def test_what_a_registry_cannot_be(workspace, ml):
     path = f"{other}/providers/Microsoft.MachineLearningServices/registries/{REGISTRY}"
     body = {"location": "local", "properties": {"regionDetails": [{"location": "local"}]}}
     assert plain_put(workspace, path, body).json()["error"]["code"] == "ResourceGroupNotFound"
-    assert plain_put(workspace, other, {"location": "local"}, "2025-04-01").status_code == 201
+    assert plain_put(workspace, other, {"location": "westeurope"}, "2025-04-01").status_code == 201
     taken = plain_put(workspace, path, body)
     assert (taken.status_code, taken.json()["error"]["target"]) == (409, "name")
     for wrong in ({}, {"regionDetails": "local"}, {"regionDetails": [{}]}, {"regionDetails": [None]}):
