@@ -13,11 +13,37 @@ import socket
 import urllib.parse
 import urllib.request
 
+from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from . import certificates
 from .hosts import UPSTREAM_VARIABLE, is_azure
 
+
+class Spelt(bytes):
+    """A header's name that uvicorn sends as it is spelt."""
+
+    def lower(self):
+        return self
+
+
+class Status(int):
+    """A status with a reason of its own: Azure Storage says there what is wrong, and some clients show nothing else."""
+
+    def __new__(cls, code, reason):
+        made = super().__new__(cls, code)
+        made.reason = reason
+        return made
+
+
+class _StatusLines(dict):
+    def __getitem__(self, code):
+        if isinstance(code, Status):
+            return f"HTTP/1.1 {code:d} {code.reason}\r\n".encode("ascii", errors="replace")
+        return super().__getitem__(code)
+
+
+httptools_impl.STATUS_LINE = _StatusLines(httptools_impl.STATUS_LINE)
 HEAD_LIMIT = 16 * 1024  # bytes of a CONNECT request
 CONNECT_SECONDS = 30
 QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
@@ -61,6 +87,12 @@ class FrontDoor(HttpToolsProtocol):
             task.add_done_callback(self.tasks.discard)
         elif len(self.head) > HEAD_LIMIT:
             self.refuse(431, "Request Header Fields Too Large")
+
+    def on_header(self, name, value):
+        """uvicorn makes names of headers small; Blob Storage keeps the spelling of a blob's metadata."""
+        super().on_header(name, value)
+        if name[:10].lower() == b"x-ms-meta-":
+            self.scope["state"].setdefault("spelling", {})[name.lower()] = name
 
     def refuse(self, status, reason):
         self.transport.write(f"HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())

@@ -20,7 +20,7 @@ if SOURCE:
     __path__.append(SOURCE)
     __version__ = {1!r}
 '''
-PIP_MAIN = '''\
+PIP_MAIN = """\
 import glob, os, shutil, subprocess, sys, zipfile
 from pip import SOURCE
 here = os.path.dirname(os.path.abspath(__file__))
@@ -41,7 +41,7 @@ command = [sys.executable, "-m", "pip", *sys.argv[1:]]
 if os.name == "posix":
     os.execv(sys.executable, command)
 sys.exit(subprocess.run(command).returncode)
-'''
+"""
 SCRIPT = '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n'
 WINDOWS_SCRIPT = '@"%~dp0python.exe" -m pip %*\r\n'
 BIN = "bin" if os.name == "posix" else "Scripts"

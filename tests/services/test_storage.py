@@ -4,6 +4,8 @@ import base64
 import hashlib
 import os
 import time
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -172,6 +174,53 @@ def test_metadata_and_properties(container):
     blob.set_http_headers(ContentSettings(content_type="text/plain"))
     assert blob.get_blob_properties().content_settings.content_type == "text/plain"
     assert blob.get_blob_properties().content_settings.cache_control is None
+
+
+def test_metadata_keeps_the_spelling_of_its_names(container):
+    given = {"SourceFile": "Depot 7.csv", "_x": "1", "lower": "2", "UPPER": "3"}
+    blob = container.upload_blob("a", b"1", metadata=given)
+    assert blob.get_blob_properties().metadata == given
+    assert blob.download_blob().properties.metadata == given
+    assert [one.metadata for one in container.list_blobs(include=["metadata"])] == [given]
+    blob.set_blob_metadata({"sourcefile": "a"})
+    assert blob.get_blob_properties().metadata == {"sourcefile": "a"}
+    container.set_container_metadata({"OwnedBy": "tern"})
+    assert container.get_container_properties().metadata == {"OwnedBy": "tern"}
+    blocks = container.get_blob_client("b")
+    blocks.stage_block("1", b"x")
+    blocks.commit_block_list(["1"], metadata={"MadeOf": "blocks"})
+    assert blocks.get_blob_properties().metadata == {"MadeOf": "blocks"}
+
+
+def test_metadata_has_8192_bytes_and_no_more(container):
+    blob = container.upload_blob("a", b"1")
+    most = {"name": "x" * (8192 - len("name"))}
+    blob.set_blob_metadata(most)
+    assert blob.get_blob_properties().metadata == most
+    for refuse in (
+        lambda: blob.set_blob_metadata({"name": most["name"] + "x"}),
+        lambda: container.upload_blob("b", b"1", metadata={"names": most["name"]}),
+        lambda: container.set_container_metadata({"name": "x" * 5000, "other": "x" * 5000}),
+    ):
+        with pytest.raises(HttpResponseError, match="metadata exceeds the maximum size") as refused:
+            refuse()
+        assert (refused.value.status_code, refused.value.error_code) == (400, "MetadataTooLarge")
+    assert blob.get_blob_properties().metadata == most
+
+
+@pytest.mark.parametrize("name", ["a-b", "1a", "a.b", "é"])
+def test_names_of_metadata_are_identifiers(container, name):
+    with pytest.raises((HttpResponseError, UnicodeError)) as refused:
+        container.upload_blob("a", b"1", metadata={name: "x"})
+    if isinstance(refused.value, HttpResponseError):
+        assert (refused.value.status_code, refused.value.error_code) == (400, "InvalidMetadata")
+
+
+def test_values_of_metadata_are_ascii(container, key):
+    sas = generate_account_sas(ACCOUNT, key, "sco", "rwdlc", soon())
+    headers = {"x-ms-blob-type": "BlockBlob", "x-ms-meta-place": "Málaga".encode("latin-1")}
+    answer = requests.put(f"{container.url}/a?{sas}", b"1", headers=headers, timeout=10)
+    assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, "InvalidMetadata")
 
 
 def test_not_overwritten_unless_asked(container):
@@ -366,11 +415,32 @@ def test_bad_signatures(container, key):
 def test_without_credentials_nothing_is_readable(container):
     container.upload_blob("a", b"1")
     answer = requests.get(f"{container.url}/a", timeout=10)
+    assert (answer.status_code, answer.headers["x-ms-error-code"]) == (409, "PublicAccessNotPermitted")
+    answer = requests.put(f"{container.url}/a", b"2", timeout=10)
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (401, "NoAuthenticationInformation")
     assert "storage.azure.com" in answer.headers["www-authenticate"]
     answer = requests.get(f"{container.url}/a", headers={"Authorization": "Bearer x.y.z"}, timeout=10)
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (401, "InvalidAuthenticationInfo")
     assert requests.head(f"{container.url}/a", timeout=10).content == b""
+
+
+def test_who_reads_an_address_without_credentials_is_told_why(container):
+    """pandas.read_csv and urllib show the line of the status and nothing else."""
+    container.upload_blob("table.csv", b"x\n1\n")
+    with pytest.raises(urllib.error.HTTPError, match="HTTP Error 409: Public access is not permitted on this storage"):
+        urllib.request.urlopen(f"{container.url}/table.csv", timeout=10)
+
+
+@pytest.mark.parametrize("access", ["blob", "container"])
+def test_public_access_is_refused_as_new_accounts_refuse_it(service, access):
+    with pytest.raises(HttpResponseError) as refused:
+        service.create_container("public", public_access=access)
+    assert (refused.value.status_code, refused.value.error_code) == (409, "PublicAccessNotPermitted")
+    assert [one.name for one in service.list_containers("public")] == []
+    made = service.create_container(f"private-{access}")
+    with pytest.raises(HttpResponseError) as refused:
+        made.set_container_access_policy({}, public_access=access)
+    assert (refused.value.status_code, refused.value.error_code) == (409, "PublicAccessNotPermitted")
 
 
 # What is not there says so

@@ -4,7 +4,7 @@ import re
 
 from starlette.responses import JSONResponse, Response
 
-from . import arm
+from . import arm, limits
 
 # name: (vCPUs, GB of memory, GPUs, family). Of Azure's long list, those that its own examples ask for. The names of the
 # GPU families are from memory; cores and memory are those of Microsoft's pages on sizes.
@@ -51,7 +51,6 @@ SDK_DEFAULT = "STANDARD_DS3_V2"  # what azure-ai-ml sends, in this spelling, for
 # until they are asked for.
 QUOTA = 100
 NO_GPUS = 0
-MOST_NODES = 100  # of a cluster that is not set up for more, says the same page
 
 
 def quota_of(family):
@@ -106,8 +105,8 @@ def _scale(inner):
     least, most = scale.get("minNodeCount", 0), scale.get("maxNodeCount")
     if not all(isinstance(count, int) and not isinstance(count, bool) for count in (least, most)):
         raise _invalid("scaleSettings needs minNodeCount and maxNodeCount, whole numbers.", "scaleSettings")
-    if most > MOST_NODES:
-        raise _invalid(f"A cluster has at most {MOST_NODES} nodes; maxNodeCount is {most}.", "maxNodeCount")
+    if most > limits.NODES:
+        raise _invalid(f"A cluster has at most {limits.NODES} nodes; maxNodeCount is {most}.", "maxNodeCount")
     if not 0 <= least <= most or most < 1:
         message = f"A cluster of {least} to {most} nodes cannot be: 0 <= minNodeCount <= maxNodeCount, at least one."
         raise _invalid(message, "scaleSettings")

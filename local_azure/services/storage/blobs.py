@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import re
 import shutil
 import time
@@ -11,15 +12,11 @@ from xml.etree import ElementTree
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from . import places
-from .containers import _xml, metadata_of
+from . import limits, places
+from .containers import _xml, metadata_of, spell
 from .errors import StorageError, condition_not_met, not_found, not_yet
 
 CHUNK = 1024 * 1024
-MOST_BYTES = 5000 * 1024 * 1024  # of a blob or a block that is written by one request
-MOST_LIST = 16 * 1024 * 1024  # of a block list
-MOST_BLOCKS = 50_000
-MOST_HASHED = 4 * 1024 * 1024  # of a range whose checksum is asked for
 PROPERTIES = ("cache-control", "content-type", "content-encoding", "content-language", "content-disposition")
 
 
@@ -73,8 +70,7 @@ def _existing(request, state, account, container, name, reading=False):
 
 def _described(blob):
     """The headers that describe a blob."""
-    headers = {f"x-ms-meta-{name}": value for name, value in blob.metadata.items()}
-    headers |= {name: blob.property(name) for name in PROPERTIES if blob.property(name)}
+    headers = {name: blob.property(name) for name in PROPERTIES if blob.property(name)}
     return headers | {
         "ETag": blob.etag,
         "Last-Modified": blob.modified,
@@ -115,15 +111,15 @@ async def read(request, state, account, container, name):
     headers = _described(blob)
     if request.method == "HEAD":
         headers |= {"Content-Length": str(blob.size)} | ({"Content-MD5": blob.md5} if blob.md5 else {})
-        return Response(None, 200, headers)
+        return spell(Response(None, 200, headers), blob.metadata)
     asked = _range(request, blob.size)
     first, last = asked or (0, blob.size - 1)
     length = last - first + 1
     if request.headers.get("x-ms-structured-body"):
         raise not_yet("structured bodies of blob storage")
     if request.headers.get("x-ms-range-get-content-md5", "").lower() == "true":
-        if length > MOST_HASHED or not asked:
-            message = f"A checksum is computed for a range of at most {MOST_HASHED} bytes."
+        if length > limits.HASHED or not asked:
+            message = f"A checksum is computed for a range of at most {limits.HASHED} bytes."
             raise StorageError(400, "OutOfRangeInput", message)
         data = await run_in_threadpool(lambda: b"".join(_bytes(path, first, length)))
         headers["Content-MD5"] = _md5(data)
@@ -132,12 +128,14 @@ async def read(request, state, account, container, name):
     headers["Content-Length"] = str(length)
     if asked:
         headers["Content-Range"] = f"bytes {first}-{last}/{blob.size}"
-    return StreamingResponse(_bytes(path, first, length), 206 if asked else 200, headers)
+    body = _bytes(path, first, length)
+    return spell(StreamingResponse(body, 206 if asked else 200, headers), blob.metadata)
 
 
 async def metadata(request, state, account, container, name):
     blob = _existing(request, state, account, container, name, reading=True)
-    return Response(None, 200, {one: value for one, value in _described(blob).items() if one not in PROPERTIES})
+    headers = {one: value for one, value in _described(blob).items() if one not in PROPERTIES}
+    return spell(Response(None, 200, headers), blob.metadata)
 
 
 # Writing
@@ -147,7 +145,7 @@ def _md5(data):
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
-async def _receive(request, path):
+async def _receive(request, path, most=limits.BLOB_BYTES):
     """Write the body to a file; its MD5 in base64. Refused: more than Azure takes, or another checksum than given."""
     for header in ("x-ms-content-crc64", "x-ms-structured-body", "x-ms-copy-source"):
         if header in request.headers:
@@ -155,8 +153,8 @@ async def _receive(request, path):
     declared = request.headers.get("content-length", "")
     if not declared.isdecimal():
         raise StorageError(411, "MissingContentLengthHeader", "Content-Length HTTP header is not specified.")
-    if int(declared) > MOST_BYTES:
-        message = f"The request body is too large and exceeds the maximum permissible limit of {MOST_BYTES} bytes."
+    if int(declared) > most:
+        message = f"The request body is too large and exceeds the maximum permissible limit of {most} bytes."
         raise StorageError(413, "RequestBodyTooLarge", message)
     digest = hashlib.md5(usedforsecurity=False)
     waiting, held = [], 0
@@ -241,10 +239,16 @@ def _block_id(text):
         decoded = base64.b64decode(text or "", validate=True)
     except ValueError:
         decoded = b""
-    if not 0 < len(decoded) <= 64:
+    if not 0 < len(decoded) <= limits.BLOCK_ID:
         message = "The value for one of the XML nodes or parameters, a block id, is not base64 of 1 to 64 bytes."
         raise StorageError(400, "InvalidQueryParameterValue", message)
     return decoded.hex()
+
+
+def _count(folder):
+    """The files of a folder. Each of them was written by a request, so that there are not too many to count."""
+    with os.scandir(folder) as listed:
+        return sum(1 for _ in listed)
 
 
 async def put_block(request, state, account, container, name):
@@ -253,7 +257,10 @@ async def put_block(request, state, account, container, name):
     folder.mkdir(parents=True, exist_ok=True)
     part = places.new_part(state, account)
     try:
-        md5 = await _receive(request, part)
+        md5 = await _receive(request, part, limits.BLOCK_BYTES)
+        if not (folder / block).exists() and _count(folder) >= limits.UNCOMMITTED:
+            message = f"The uncommitted block count cannot exceed the maximum limit of {limits.UNCOMMITTED:,} blocks."
+            raise StorageError(409, "BlockCountExceedsLimit", message)
         part.replace(folder / block)
     finally:
         part.unlink(missing_ok=True)
@@ -265,7 +272,7 @@ async def _listed_blocks(request):
     data = bytearray()
     async for part in request.stream():
         data += part
-        if len(data) > MOST_LIST:
+        if len(data) > limits.BLOCK_LIST_BYTES:
             raise StorageError(413, "RequestBodyTooLarge", "The block list is too large.")
     try:
         if b"<!" in data:
@@ -274,8 +281,8 @@ async def _listed_blocks(request):
     except ElementTree.ParseError:
         message = "The XML specified is not syntactically valid."
         raise StorageError(400, "InvalidXmlDocument", message) from None
-    if len(root) > MOST_BLOCKS:
-        raise StorageError(400, "BlockListTooLong", f"A block list has at most {MOST_BLOCKS} blocks.")
+    if len(root) > limits.BLOCKS:
+        raise StorageError(400, "BlockListTooLong", f"A block list has at most {limits.BLOCKS} blocks.")
     return [(child.tag, (child.text or "").strip()) for child in root]
 
 

@@ -8,16 +8,31 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from ... import folders
-from . import places
-from .errors import StorageError
+from ...proxy import Spelt
+from . import limits, places
+from .errors import StorageError, not_yet
+from .signatures import no_public_access
 
-MOST_LISTED = 5000
+PREFIX = "x-ms-meta-"
 
 
 def metadata_of(request):
-    """The x-ms-meta-… headers of a request. HTTP libraries spell header names in small letters."""
-    prefix = "x-ms-meta-"
-    return {name[len(prefix) :]: value for name, value in request.headers.items() if name.startswith(prefix)}
+    """The x-ms-meta-… headers of a request, their names spelt as they were sent; 400 for what Azure does not take."""
+    spelt = request.scope.get("state", {}).get("spelling", {})
+    found = {}
+    for raw, value in request.headers.raw:
+        name = spelt.get(raw, raw).decode("latin-1")
+        if name.lower().startswith(PREFIX):
+            found[name[len(PREFIX) :]] = value.decode("latin-1")
+    limits.check_metadata(found)
+    return found
+
+
+def spell(response, metadata):
+    """Send names of metadata as they were spelt: Starlette would make them small."""
+    for name, value in metadata.items():
+        response.raw_headers.append((Spelt(f"{PREFIX}{name}".encode()), value.encode("latin-1")))
+    return response
 
 
 def _headers(path):
@@ -31,6 +46,8 @@ async def service(request, state, account):
 
 
 async def create(request, state, account, container):
+    if request.headers.get("x-ms-blob-public-access"):
+        raise no_public_access()
     if not places.create_container(state, account, container, metadata_of(request)):
         raise StorageError(409, "ContainerAlreadyExists", "The specified container already exists.")
     return Response(None, 201, _headers(places.path_of(state, account, container)))
@@ -39,14 +56,20 @@ async def create(request, state, account, container):
 async def properties(request, state, account, container):
     record = state.store.get(places.CONTAINER, f"{account}/{container}") or {}
     headers = _headers(places.path_of(state, account, container))
-    headers |= {f"x-ms-meta-{name}": value for name, value in record.get("metadata", {}).items()}
     headers |= {"x-ms-lease-status": "unlocked", "x-ms-lease-state": "available"}
-    return Response(None, 200, headers)
+    return spell(Response(None, 200, headers), record.get("metadata", {}))
 
 
 async def set_metadata(request, state, account, container):
     state.store.put(places.CONTAINER, f"{account}/{container}", {"metadata": metadata_of(request)})
     return Response(None, 200, _headers(places.path_of(state, account, container)))
+
+
+async def set_acl(request, state, account, container):
+    """Set Container ACL: public access is not permitted, and no policies of signatures are kept."""
+    if request.headers.get("x-ms-blob-public-access"):
+        raise no_public_access()
+    raise not_yet("stored access policies of containers")
 
 
 async def delete(request, state, account, container):
@@ -64,11 +87,11 @@ def _xml(text):
 
 def _page(request):
     """Marker and number of a list that is asked for."""
-    asked = request.query_params.get("maxresults", str(MOST_LISTED))
+    asked = request.query_params.get("maxresults", str(limits.LISTED))
     if not asked.isdecimal() or int(asked) < 1:
         message = "One of the query parameters specified in the request URI is outside the permissible range."
         raise StorageError(400, "OutOfRangeQueryParameterValue", message)
-    return request.query_params.get("marker", ""), min(int(asked), MOST_LISTED)
+    return request.query_params.get("marker", ""), min(int(asked), limits.LISTED)
 
 
 def _echo(request):

@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape
 from starlette.responses import Response
 
 from ...errors import AzureError
+from ...proxy import Status
 
 VERSION = "2026-02-06"  # of the service, named in answers to callers that name none
 
@@ -38,7 +39,7 @@ def render(error, head=False):
     number = str(uuid.uuid4())
     headers = {"x-ms-error-code": error.code, "x-ms-request-id": number, **(error.headers or {})}
     if head or error.status == 304:
-        return Response(None, error.status, headers)
+        return Response(None, Status(error.status, error.message), headers)
     moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     detail = getattr(error, "detail", None)
     body = (
@@ -48,4 +49,5 @@ def render(error, head=False):
         + (f"<AuthenticationErrorDetail>{escape(detail)}</AuthenticationErrorDetail>" if detail else "")
         + "</Error>"
     )
-    return Response(body.encode(errors="replace"), error.status, headers, media_type="application/xml")
+    status = Status(error.status, error.message.splitlines()[0])
+    return Response(body.encode(errors="replace"), status, headers, media_type="application/xml")

@@ -17,6 +17,7 @@ CONTAINER = {
     ("GET", "metadata"): (containers.properties, "r"),
     ("HEAD", "metadata"): (containers.properties, "r"),
     ("PUT", "metadata"): (containers.set_metadata, "w"),
+    ("PUT", "acl"): (containers.set_acl, "w"),
     ("DELETE", ""): (containers.delete, "d"),
     ("GET", "list"): (containers.list_blobs, "l"),
 }

@@ -84,9 +84,21 @@ def require(request, account, container, name, permissions, level):
     elif scheme == "SharedKey":
         if not _equal(credential, f"{account}:{_shared_key(request, secrets, account)}"):
             raise StorageError(403, "AuthenticationFailed", FAILED, "The key is not that of this account.")
+    elif request.method in ("GET", "HEAD") and level in "co":
+        raise no_public_access()
     else:
-        message = "Server failed to authenticate the request: it has neither a signature nor an Authorization header."
+        message = (
+            "Server failed to authenticate the request. Please refer to the information in the www-authenticate header."
+        )
         raise StorageError(401, "NoAuthenticationInformation", message, headers=_challenge())
+
+
+def no_public_access():
+    """409 for whoever comes without credentials, or would let others come so: accounts are made like this by default
+    (https://learn.microsoft.com/azure/storage/blobs/anonymous-read-access-prevent).
+    """
+    message = "Public access is not permitted on this storage account."
+    return StorageError(409, "PublicAccessNotPermitted", message)
 
 
 def _challenge():

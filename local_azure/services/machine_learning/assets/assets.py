@@ -8,8 +8,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import JSONResponse, Response
 
+from .... import folders
+from ....errors import AzureError
 from ... import storage
-from .. import arm
+from .. import arm, limits
 from . import datastores, references, versions
 from .references import resolve, version_of
 
@@ -45,7 +47,7 @@ KINDS = {
     kind.collection.lower(): kind
     for kind in (
         Kind("data", "data", ("dataUri", "dataType"), name=NAME),
-        Kind("models", "model", ("modelUri", "modelType"), version="[1-9][0-9]{0,8}", empty_list=True),
+        Kind("models", "model", ("modelUri", "modelType"), version="[1-9][0-9]{0,9}", empty_list=True),
         Kind("environments", "environment", ("image", "condaFile", "build", "osType", "inferenceConfig")),
         Kind("components", "component", ("componentSpec",)),
         Kind("codes", "code", ("codeUri",), empty_list=True),
@@ -230,6 +232,7 @@ async def put_version_request(request):
     made = not arm.find(state, f"{_container_path(request)}/versions/{names['version']}")
     collection = _kind(request).collection
     properties = _COMPLETE[collection](state, workspace, given)
+    await _check_size(state, workspace, properties)
     if properties.get("modelType") == "mlflow_model":
         path = references.resolve(state, workspace, properties["modelUri"])
         properties["flavors"] = await run_in_threadpool(flavors_of, path)
@@ -237,6 +240,22 @@ async def put_version_request(request):
         properties["componentSpec"] |= {"name": names["name"], "version": names["version"]}
     resource = put_version(state, workspace, collection, names["name"], names["version"], properties)
     return _answer(resource, 201 if made else 200)
+
+
+async def _check_size(state, workspace, properties):
+    """400 for a model or a Docker build context of more files than it may have."""
+    if address := properties.get("modelUri"):
+        path = references.resolve(state, workspace, address)
+        count, _ = await folders.in_thread(folders.extent, path, limits.MODEL_FILES)
+        limits.check("ModelVersion.Artifacts", limits.MODEL_FILES, count)
+    if address := (properties.get("build") or {}).get("contextUri"):
+        try:
+            path = references.resolve(state, workspace, address)
+        except AzureError:
+            return  # an address elsewhere; nothing is built here
+        count, size = await folders.in_thread(folders.extent, path, limits.CONTEXT_FILES)
+        limits.check("Environment.BuildContext.Files", limits.CONTEXT_FILES, count)
+        limits.check("Environment.BuildContext/Bytes", limits.CONTEXT_BYTES, size)
 
 
 def put_version(state, workspace, collection, name, version, properties):

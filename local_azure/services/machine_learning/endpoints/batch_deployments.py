@@ -2,6 +2,7 @@
 
 from starlette.responses import JSONResponse, Response
 
+from .... import folders
 from .. import arm
 from ..assets import references
 from ..jobs import command_jobs, commands, running, shapes
@@ -10,7 +11,6 @@ from . import batch_endpoints, endpoints, online_deployments
 ACTIONS = ("AppendRow", "SummaryOnly")
 LEVELS = ("Debug", "Info", "Warning")
 FILE_NAME = "predictions.csv"
-MOST_BYTES = 240  # of the name of a file, as storage has it
 COMPONENT = "PipelineComponent"
 RETRY = {"maxRetries": 3, "timeout": "PT30S"}
 UNSAID = {"errorThreshold": -1, "miniBatchSize": 10, "outputFileName": FILE_NAME, "retrySettings": RETRY}
@@ -60,7 +60,7 @@ def settings_of(given, before):
 
 def check_file_name(name, target):
     """400 unless a file in a folder can have this name."""
-    if name in ("", ".", "..") or any(one in name for one in "/\\\0") or len(name.encode()) > MOST_BYTES:
+    if name in ("", ".", "..") or any(one in name for one in "/\\\0") or len(name.encode()) > folders.NAME_BYTES:
         raise arm.user_error(f"{target} must be the name of a file, not {name!r:.80}.", target=target)
 
 

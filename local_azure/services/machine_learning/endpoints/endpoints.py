@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from .... import identity
 from ....errors import AzureError
-from .. import arm
+from .. import arm, limits
 from . import instances
 
 KEYS = "ml-endpoint-keys"  # kind of the store's records; key: the endpoint's ARM id in lower case
@@ -17,8 +17,6 @@ DOMAIN = f"{arm.REGION}.inference.ml.azure.com"
 NAME = r"[a-zA-Z](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 AUTH_MODES = {"key": "Key", "amltoken": "AMLToken", "aadtoken": "AADToken"}
 IDENTITIES = ("systemassigned", "userassigned", "systemassigned,userassigned", "none")
-MOST_ENDPOINTS = 100  # of a subscription
-MOST_DEPLOYMENTS = 20  # of an endpoint
 MOST_MIRRORED = 50  # per cent
 COLLECTION = f"{arm.WORKSPACE}/onlineEndpoints"
 ONE = f"{COLLECTION}/{{endpoint}}"
@@ -46,8 +44,8 @@ def check_name(name, what):
 def check_new_deployment(state, endpoint, name):
     """400 for a name that a deployment cannot have, and for one deployment more than an endpoint may have."""
     check_name(name, "a deployment")
-    if len(arm.children(state, f"{endpoint['id']}/deployments")) >= MOST_DEPLOYMENTS:
-        message = f"The endpoint {endpoint['name']} has {MOST_DEPLOYMENTS} deployments, which is the limit."
+    if len(arm.children(state, f"{endpoint['id']}/deployments")) >= limits.DEPLOYMENTS:
+        message = f"The endpoint {endpoint['name']} has {limits.DEPLOYMENTS} deployments, which is the limit."
         raise AzureError(400, "OutOfQuota", message)
 
 
@@ -153,8 +151,8 @@ def check_place(state, path):
     if by_name(state, name):
         message = f"There is an endpoint named {name} in this region already, and names are unique in a region."
         raise arm.user_error(message, 409, "Conflict", target="name")
-    if sum(arm.find(state, other) is not None for _, other in state.store.items(NAMES)) >= MOST_ENDPOINTS:
-        message = f"The subscription has {MOST_ENDPOINTS} endpoints, which is its quota. Delete one."
+    if sum(arm.find(state, other) is not None for _, other in state.store.items(NAMES)) >= limits.ENDPOINTS:
+        message = f"The subscription has {limits.ENDPOINTS} endpoints, which is its quota. Delete one."
         raise AzureError(400, "OutOfQuota", message)
 
 

@@ -10,12 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from ....engines import serving
 from ....errors import AzureError
-from .. import arm, computes
+from .. import arm, computes, limits
 from ..assets import references
 from . import endpoints, instances
 
-MOST_INSTANCES = 50  # of a deployment
-MOST_SECONDS = 180  # of a request
 SPARE = 0.2  # of the cores are kept free for upgrades, and count against the quota
 SERVERS = {"inferenceserver": "log", "storageinitializer": "storage"}  # containers whose log can be asked for
 # vCPUs and family of machines that serve models and that no cluster of ours has
@@ -86,8 +84,8 @@ def _request_settings(given):
         "maxConcurrentRequestsPerInstance": arm.expect(asked, "maxConcurrentRequestsPerInstance", int, 1),
         "maxQueueWait": asked.get("maxQueueWait") or "PT0.5S",
     }
-    if not 0 < _seconds(settings["requestTimeout"], "requestTimeout") <= MOST_SECONDS:
-        message = f"requestTimeout must be more than 0 and at most {MOST_SECONDS} seconds."
+    if not 0 < _seconds(settings["requestTimeout"], "requestTimeout") <= limits.REQUEST_SECONDS:
+        message = f"requestTimeout must be more than 0 and at most {limits.REQUEST_SECONDS} seconds."
         raise arm.user_error(message, target="requestTimeout")
     _seconds(settings["maxQueueWait"], "maxQueueWait")
     if settings["maxConcurrentRequestsPerInstance"] < 1:
@@ -107,8 +105,8 @@ def _size(given):
 
 def _capacity(body):
     capacity = arm.expect(arm.expect(body, "sku", dict, {}), "capacity", int, 1)
-    if not 1 <= capacity <= MOST_INSTANCES:
-        message = f"A deployment has 1 to {MOST_INSTANCES} instances, not {capacity}."
+    if not 1 <= capacity <= limits.INSTANCES:
+        message = f"A deployment has 1 to {limits.INSTANCES} instances, not {capacity}."
         raise arm.user_error(message, target="instanceCount")
     return capacity
 

@@ -2,7 +2,7 @@
 
 from starlette.responses import JSONResponse
 
-from .. import arm
+from .. import arm, limits
 from . import runs, shapes
 
 WORKSPACE = f"/history/v1.0{arm.WORKSPACE}"
@@ -23,6 +23,7 @@ async def describe(request):
     """PATCH …/runs/{run}: display name, description, tags, properties, hidden."""
     run, sent = _run(request), await arm.body_of(request)
     shapes.check(sent, DESCRIPTION)
+    limits.check_run(sent, run["properties"])
     return JSONResponse(runs.as_run(runs.describe(request.app.state, run, shapes.given(sent))))
 
 

@@ -5,7 +5,7 @@ import re
 from starlette.responses import JSONResponse, Response
 
 from .... import folders
-from .. import arm
+from .. import arm, limits
 from . import automl, command_jobs, pipelines, running, runs, shapes, sweeps
 
 NAME = r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}"
@@ -32,6 +32,7 @@ async def submit(request):
     shapes.check(asked, shapes.JOB)
     asked = shapes.given(asked)
     if before := runs.find(state, workspace, name):
+        limits.check_run(asked, before["properties"])
         return JSONResponse(runs.as_job(_update(state, before, asked)))
     job = accept(state, workspace, name, asked)
     running.start(state, job)
@@ -53,6 +54,7 @@ def check(state, workspace, name, asked):
         if not kind:
             raise arm.user_error("The job has no jobType.", target="jobType")
         raise arm.not_yet(f"jobs of type {kind}")
+    limits.check_run(asked)
     CHECKS[kind](state, workspace, name, asked)
 
 

@@ -51,7 +51,13 @@ def _endpoint(work, run):
 
 
 def refused(error):
-    """An error as MLflow's clients read it."""
+    """An error as MLflow's clients read it. What is too large is told in Azure's own shape, which they print whole."""
+    if error.code == "ValidationError":
+        empty = "Severity", "MessageFormat", "MessageParameters", "ReferenceCode", "DetailsUri", "Target", "InnerError"
+        told = {"Code": error.code, "Message": error.message, **dict.fromkeys(empty), "Details": []}
+        place = {"Environment": arm.REGION, "Location": arm.REGION, "Time": arm.now(), "ComponentName": "mlflow"}
+        body = {"Error": told, **place, "statusCode": error.status, "error_code": CODES[error.status]}
+        return JSONResponse(body, error.status)
     code = error.code if error.code in KNOWN else CODES.get(error.status, "BAD_REQUEST")
     return JSONResponse({"error_code": code, "message": error.message}, error.status, headers=error.headers)
 

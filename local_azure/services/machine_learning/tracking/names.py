@@ -4,11 +4,9 @@ import posixpath
 import re
 import secrets
 
+from .. import limits
 from .search import invalid
 
-MOST_KEY = 250
-MOST_PARAM = 6000
-MOST_EXPERIMENT = 500
 FIRST = (
     "amber", "brave", "calm", "clever", "coral", "crisp", "eager", "gentle", "golden", "hardy", "honest", "keen",
     "lively", "mellow", "nimble", "olive", "patient", "plucky", "quiet", "sturdy", "sunny", "tidy", "upbeat", "witty",
@@ -38,7 +36,7 @@ def check(field, name):
             f"Invalid value {name!r} for parameter '{field}' supplied: as a file's name it would be "
             f"{posixpath.normpath(name)!r}."
         )
-    check_length(field, name, MOST_KEY)
+    check_length(field, name, limits.KEY)
 
 
 def check_length(what, value, most):
@@ -50,4 +48,4 @@ def check_experiment(name):
     """400 unless an experiment may have this name."""
     if not isinstance(name, str) or not name.strip():
         raise invalid(f"Invalid experiment name: {name!r}")
-    check_length("name", name, MOST_EXPERIMENT)
+    limits.check("ExperimentDto.Name/Length", limits.EXPERIMENT, len(name))

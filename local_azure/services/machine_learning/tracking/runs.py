@@ -4,7 +4,7 @@ import json
 import threading
 
 from ....errors import AzureError
-from .. import arm
+from .. import arm, limits
 from . import search
 from .answers import listed, number, pair, pairs, records, text, texts, whole
 from .search import invalid
@@ -82,7 +82,9 @@ def create_experiment(state, workspace, body):
     if text(body, "artifact_location", needed=False):
         message = "Azure Machine Learning keeps artifacts in the workspace: an artifact_location cannot be chosen."
         raise invalid(message)
-    made = store(state).create_experiment(workspace, text(body, "name"), pairs(body, "tags"))
+    tags = pairs(body, "tags")
+    limits.check_experiment_tags(dict(tags))
+    made = store(state).create_experiment(workspace, text(body, "name"), tags)
     return {"experiment_id": made}
 
 
@@ -125,13 +127,16 @@ def set_experiment_tag(state, workspace, body):
 def create_run(state, workspace, body):
     tracking = store(state)
     experiment = tracking.experiment(workspace, text(body, "experiment_id", needed=False) or "0")
+    tags, name = pairs(body, "tags"), text(body, "run_name", needed=False)
+    limits.check_note([*tags, ("mlflow.runName", name)])
+    limits.check_tags(dict(tags))
     made = tracking.create_run(
         workspace,
         experiment,
-        name=text(body, "run_name", needed=False),
+        name=name,
         user=text(body, "user_id", needed=False) or "",
         started=whole(body, "start_time", least=0),
-        tags=pairs(body, "tags"),
+        tags=tags,
     )
     return {"run": as_run(workspace, made)}
 
@@ -146,6 +151,7 @@ def _run(body):
 
 def update_run(state, workspace, body):
     given = text(body, "status", needed=False), whole(body, "end_time", least=0), text(body, "run_name", needed=False)
+    limits.check_note({"mlflow.runName": given[-1]})
     return {"run_info": as_info(workspace, store(state).update_run(workspace, _run(body), *given))}
 
 
@@ -173,15 +179,15 @@ def _metric(one):
 
 
 def log_metric(state, workspace, body):
-    store(state).log(workspace, _run(body), metrics=[_metric(body)])
+    store(state).log(workspace, _run(body), metrics=[_metric(body)], limited=True)
 
 
 def log_parameter(state, workspace, body):
-    store(state).log(workspace, _run(body), params=[pair(body)])
+    store(state).log(workspace, _run(body), params=[pair(body)], limited=True)
 
 
 def set_tag(state, workspace, body):
-    store(state).log(workspace, _run(body), tags=[pair(body)])
+    store(state).log(workspace, _run(body), tags=[pair(body)], limited=True)
 
 
 def delete_tag(state, workspace, body):
@@ -189,13 +195,14 @@ def delete_tag(state, workspace, body):
 
 
 def log_batch(state, workspace, body):
-    metrics = [_metric(one) for one in records(body, "metrics", 1000)]
-    params, tags = pairs(body, "params", 100), pairs(body, "tags", 100)
-    if len(metrics) + len(params) + len(tags) > 1000:
-        raise invalid("A batch logging request can contain at most 1000 metrics, params, and tags.")
+    metrics = [_metric(one) for one in records(body, "metrics", limits.BATCH_METRICS)]
+    params, tags = pairs(body, "params", limits.BATCH_PARAMETERS), pairs(body, "tags", limits.BATCH_TAGS)
+    if len(metrics) + len(params) + len(tags) > limits.BATCH:
+        raise invalid(f"A batch logging request can contain at most {limits.BATCH} metrics, params, and tags.")
+    limits.check("MetricV2Dto.Value/Count", limits.METRIC_ROWS, len(metrics))
     if len({key for key, _ in params}) < len(params):
         raise invalid("Duplicate parameter keys have been submitted: each key of a batch may occur once.")
-    store(state).log(workspace, _run(body), metrics, params, tags)
+    store(state).log(workspace, _run(body), metrics, params, tags, limited=True)
 
 
 def log_batch_async(state, workspace, body):
@@ -223,7 +230,7 @@ def log_model(state, workspace, body):
 
 
 def log_inputs(state, workspace, body):
-    inputs = records(body, "datasets", 1000)
+    inputs = records(body, "datasets", limits.INPUTS)
     for one in inputs:
         if not isinstance(one.get("dataset"), dict):
             raise invalid("Missing value for required parameter 'dataset'.")

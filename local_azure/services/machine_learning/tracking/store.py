@@ -14,6 +14,7 @@ import time
 import uuid
 
 from ....errors import AzureError
+from .. import limits
 from . import names, search
 from .search import invalid
 
@@ -163,6 +164,7 @@ class Tracking:
             experiment = self.experiment(workspace, wanted)
             if experiment["stage"] != "active":
                 raise invalid(f"The experiment {wanted} must be in the 'active' state. Current state is deleted.")
+            limits.check_experiment_tags({key: value}, experiment["tags"])
             self._tag_experiment(experiment["id"], key, value)
 
     def _tag_experiment(self, made, key, value):
@@ -278,20 +280,39 @@ class Tracking:
 
     # What runs log
 
-    def log(self, workspace, run, metrics=(), params=(), tags=()):
-        """Log all or nothing. metrics: (key, value, milliseconds, step); params and tags: (key, value)."""
+    def log(self, workspace, run, metrics=(), params=(), tags=(), limited=False):
+        """Log all or nothing. metrics: (key, value, milliseconds, step); params and tags: (key, value).
+
+        limited: by what Azure takes from its callers.
+        """
         with self._change() as db:
             number = self._number(workspace, run, active=True)
+            if limited:
+                self._check_room(number, metrics, params, tags)
             # a job's run, which its script has taken up
             db.execute("UPDATE runs SET status = 'RUNNING' WHERE number = ? AND status = 'SCHEDULED'", (number,))
             self._set_params(run, number, params)
             self._set_tags(number, tags)
             self._add_metrics(number, metrics)
 
+    def _check_room(self, number, metrics, params, tags):
+        """400 if a run would have more than it can have, all batches together."""
+        if metrics:
+            names = self._keys("latest", number) | {key for key, *_ in metrics}
+            limits.check("Metrics", limits.METRIC_NAMES, len(names))
+        if params:
+            limits.check("Parameters", limits.PARAMETERS, len(self._keys("params", number) | dict(params).keys()))
+        if tags:
+            limits.check_note(tags)
+            limits.check_tags(dict(tags), self._keys("tags", number))
+
+    def _keys(self, table, number):
+        return {row["key"] for row in self._rows(f"SELECT key FROM {table} WHERE run = ?", (number,))}
+
     def _set_params(self, run, number, params):
         for key, value in params:
             names.check("key", key)
-            names.check_length("Param value", value, names.MOST_PARAM)
+            names.check_length("Param value", value, limits.PARAMETER_VALUE)
             there = self._row("SELECT value FROM params WHERE run = ? AND key = ?", (number, key))
             if there and there["value"] != value:
                 raise invalid(
