@@ -173,7 +173,7 @@ def test_a_model_has_1500_files(workspace, tmp_path):
     path = "azureml://datastores/workspaceblobstore/paths/models/wide"
     assert workspace.ml.models.create_or_update(Model(name="wide", version="1", path=path)).version == "1"
     (folder / "1500").touch()
-    with pytest.raises(HttpResponseError, match="ModelVersion.Artifacts, Limit=1500, Size=1501"):
+    with pytest.raises(HttpResponseError, match=r"ModelVersion\.Artifacts, Limit=1500, Size=1501"):
         workspace.ml.models.create_or_update(Model(name="wide", version="2", path=path))
 
 
