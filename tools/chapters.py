@@ -49,8 +49,6 @@ FIRST_EDITION = [
     "04-human-core",
     # Azure Machine Learning
     "08-azure-machine-learning",
-    # the template
-    "template",
 ]
 
 

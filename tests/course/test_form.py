@@ -1,8 +1,10 @@
 """Each chapter keeps the form (tools/form.py), and each rule of the form turns red on a text that breaks it."""
 
 import form
+import nbformat
 import pytest
 from chapters import FIRST_EDITION, ROOT, blocks_of, minutes_of, of_first_edition, pages, paragraphs, prose
+from exercises import exercises_in
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 REBUILT = [pytest.param(path, id=path.stem) for path in pages() if not of_first_edition(path.stem)]
@@ -13,8 +15,19 @@ def test_chapter_keeps_the_form(path):
     assert form.departures(path) == []
 
 
+def test_template_shows_the_form():
+    notebook = nbformat.read(ROOT / "notebooks" / "template.ipynb", 4)
+    text = form.markdown_of(notebook)
+    assert list(form.figures_per_paragraph(text, "notebook")) == list(form.length_of_sentences(text)) == []
+    assert list(form.own_lines(notebook)) == []
+    assert form.stretches(notebook), "its exercises are required"
+    assert list(form.calls_of_solutions([notebook])) == []
+    found, _ = exercises_in(notebook)
+    assert any(exercise.optional for exercise in found) and any(exercise.undo for exercise in found)
+
+
 def test_the_list_of_the_first_edition_is_true():
-    known = {path.stem for path in pages()} | {"template"}
+    known = {path.stem for path in pages()}
     assert set(FIRST_EDITION) <= known, "take the line of a chapter that has another name out of FIRST_EDITION"
 
 
