@@ -1,8 +1,9 @@
-"""Which language a text is written in: py3langid, a naive Bayes model over byte n-grams, with a prior.
+"""Which language a text is written in: py3langid, a naive Bayes model over byte n-grams, with a prior and whole words.
 
 py3langid knows 140 languages and takes them all for equally likely, so that one word of English may come out as Breton.
-Here a few dozen widely written languages weigh more, and the languages of the caller's country more still. On a
-text of a few words or more the prior changes nothing.
+Here a few dozen widely written languages weigh more, and the languages of the caller's country more still. Of a text of
+a few words the letters say little, and people begin with a greeting: there each word also counts by how often it is
+used in each of forty languages (`word_frequencies.npz`). On a longer text neither changes anything.
 """
 
 import threading
@@ -10,6 +11,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
+from math import exp, log
+from pathlib import Path
 
 from . import Engine, words
 
@@ -17,8 +20,8 @@ ENGINE = Engine(
     name="py3langid",
     version=version("py3langid"),
     languages=frozenset(),
-    source="py3langid (model trained by its authors), with a prior of ours over languages",
-    licence="BSD-3-Clause",
+    source="py3langid (model trained by its authors); words of wordfreq 3.1; a prior of ours over languages",
+    licence="BSD-3-Clause; the words CC BY-SA 4.0",
 )
 
 
@@ -59,6 +62,7 @@ _NAMES = {
 _PART_OF = {"ary": "ar", "arz": "ar", "yue": "zh", "wuu": "zh", "grc": "el", "hbo": "he", "uzs": "uz", "sdh": "ku",
             "pcm": "en", "gug": "qu"}  # fmt: skip
 
+_PRIOR_OF_ENGLISH = 2.0
 _MOST_WRITTEN = words("ar de en es fr hi it ja ko nl pl pt ru tr uk zh")
 _WIDELY_WRITTEN = words("""bg bn ca cs da el et fa fi he hr hu id lt lv ms no ro sk sl sq sr sv sw ta te th tl ur vi""")
 _HINT = 4.0  # how many times likelier a language of the caller's country is
@@ -87,24 +91,15 @@ _NOT_LATIN = words(
     """am ar as ba be bg bn el fa gu he hi hy ja ka kk km kn ko ky lo mk ml mn mr my ne or pa ps ru sa si ta te tg th
     tt ug uk ur zh"""
 )
-# Words that stand alone in a chat and are too short for byte n-grams.
-_GREETINGS = {
-    word: code
-    for code, words in {
-        "en": "hello hi hey thanks thx please help yes okay bye sorry",
-        "es": "hola gracias buenas ayuda sí adiós",
-        "fr": "bonjour bonsoir salut merci svp oui",
-        "de": "hallo danke bitte hilfe guten moin",
-        "pt": "olá oi obrigado obrigada ajuda",
-        "it": "ciao grazie buongiorno salve aiuto",
-        "nl": "hoi bedankt dankjewel",
-        "pl": "cześć dziękuję",
-        "sv": "hej tack",
-        "tr": "merhaba teşekkürler",
-    }.items()
-    for word in words.split()
-}
-_GREETING = 30.0  # how many times likelier a language is when one of its greetings is there
+# The scripts of the languages above, as the names of their letters begin.
+_SCRIPTS = words(
+    """ARABIC ARMENIAN BENGALI CJK CYRILLIC DEVANAGARI ETHIOPIC GEORGIAN GREEK GUJARATI GURMUKHI HANGUL HEBREW HIRAGANA
+    KANNADA KATAKANA KHMER LAO LATIN MALAYALAM MYANMAR ORIYA SINHALA TAMIL TELUGU THAI FULLWIDTH HALFWIDTH"""
+)
+_SHORT = 8  # words; beyond them the letters alone are surer
+_WORDS_WEIGH = 0.6  # of a word's evidence, since the letters of the same word have been counted already
+_RAREST = 70  # tenths of a power of ten: how rare a word is taken for that a language's list lacks
+_NO_LIST = 65  # and that of a language without a list
 _loading = threading.Lock()
 
 
@@ -113,6 +108,49 @@ def _model():
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+@lru_cache(maxsize=1)
+def _lists():
+    import numpy
+
+    with numpy.load(Path(__file__).with_name("word_frequencies.npz")) as data:
+        codes = [code.split() for code in data["codes"].tolist()]
+        return codes, *(data[name] for name in ("words", "starts", "languages", "rarity"))
+
+
+@lru_cache(maxsize=1)
+def _listed() -> frozenset[str]:
+    return frozenset(code for codes in _lists()[0] for code in codes)
+
+
+def _rarity(word: str) -> dict[str, int]:
+    """In which languages a word is common, and how rare it is there; empty for a word of no list."""
+    codes, known, starts, languages, rarity = _lists()
+    wanted = word.encode()
+    place = int(known.searchsorted(wanted)) if len(wanted) <= known.itemsize else len(known)
+    if place == len(known) or known[place] != wanted:
+        return {}
+    entries = range(int(starts[place]), int(starts[place + 1]))
+    return {code: int(rarity[entry]) for entry in entries for code in codes[languages[entry]]}
+
+
+def _from_words(words: list[str]) -> dict[str, float]:
+    """The logarithm of what the words say for each language, by code; "" for languages without a list."""
+    found = [rare for rare in map(_rarity, words) if rare]
+    evidence = {"": _NO_LIST * len(found)}
+    if found:
+        evidence |= {code: sum(rare.get(code, _RAREST) for rare in found) for code in _listed()}
+    return {code: -tenths / 10 * log(10) * _WORDS_WEIGH for code, tenths in evidence.items()}
+
+
+def _prior(code: str, hinted: list[str]) -> float:
+    prior = 1.0 if code in _MOST_WRITTEN else 0.4 if code in _WIDELY_WRITTEN else 0.05
+    if code == "en":
+        prior *= _PRIOR_OF_ENGLISH
+    if code in hinted:
+        prior *= _HINT if code == hinted[0] else _HINT / 2
+    return prior
 
 
 def identify(text: str, country_hint: str = "") -> Language:
@@ -126,26 +164,29 @@ def identify(text: str, country_hint: str = "") -> Language:
     letters = " ".join(letters.split())
     if not letters:
         return UNKNOWN
+    scripts = [unicodedata.name(letter, "").split(" ")[0] for letter in letters if letter.isalpha()]
+    if sum(script in _SCRIPTS for script in scripts) * 2 < len(scripts):
+        return UNKNOWN
     with _loading:
         model = _model()
     ranked = model.rank(letters)
     hinted = _COUNTRIES.get(country_hint.lower(), "").split()
     words = letters.lower().split()
-    greeted = {_GREETINGS[word] for word in words if word in _GREETINGS} if len(words) <= 3 else set()
-    if ranked[0][1] < 2.5 / len(ranked) and not hinted and not greeted:
-        return UNKNOWN  # all languages alike: the model has seen none of these letter groups
-    latin = all("LATIN" in unicodedata.name(letter, "") for letter in letters if letter.isalpha())
-    weights: dict[str, float] = {}
+    spoken = _from_words(words) if len(words) <= _SHORT else {"": 0.0}
+    if ranked[0][1] < 2.5 / len(ranked) and not hinted and len(spoken) == 1:
+        return UNKNOWN  # all languages alike: the model has seen none of these letter groups, no list these words
+    latin = all(script == "LATIN" for script in scripts)
+    probabilities: dict[str, float] = {}
     for label, probability in ranked:
         code = _PART_OF.get(label, label)
-        if code not in _NAMES or (latin and code in _NOT_LATIN):
-            continue
-        prior = 1.0 if code in _MOST_WRITTEN else 0.4 if code in _WIDELY_WRITTEN else 0.05
-        if code in hinted:
-            prior *= _HINT if code == hinted[0] else _HINT / 2
-        if code in greeted:
-            prior *= _GREETING
-        weights[code] = weights.get(code, 0.0) + probability * prior
+        if code in _NAMES and not (latin and code in _NOT_LATIN):
+            probabilities[code] = probabilities.get(code, 0.0) + probability
+    logarithms = {
+        code: log(max(probability, 1e-300)) + log(_prior(code, hinted)) + spoken.get(code, spoken[""])
+        for code, probability in probabilities.items()
+    }
+    highest = max(logarithms.values())
+    weights = {code: exp(value - highest) for code, value in logarithms.items()}
     code = max(weights, key=weights.__getitem__)
     score = round(weights[code] / sum(weights.values()), 4)
     if code == "zh":

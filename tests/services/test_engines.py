@@ -64,7 +64,37 @@ def test_sentences_lose_only_white_space(text):
 def test_language_floor():
     rows = measure.read_csv("language_id.csv")
     right = sum(languages.identify(row["text"]).code == row["language"] for row in rows)
-    assert right / len(rows) > 0.88
+    assert right / len(rows) > 0.93
+
+
+def test_short_texts_are_right_or_unsure():
+    rows = measure.read_csv("language_short.csv")
+    found = [(row["language"].split("|"), languages.identify(row["text"])) for row in rows]
+    assert len(found) >= 200 and len({language for right, _ in found for language in right}) >= 15
+    assert sum(answer.code in right for right, answer in found) / len(found) > 0.93
+    assert sum(answer.code not in right and answer.score >= 0.5 for right, answer in found) / len(found) < 0.04
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Привет", "ru"),
+        ("Привіт", "uk"),
+        ("Bom dia", "pt"),
+        ("hi", "en"),
+        ("ok", "en"),
+        ("Ciao", "it"),
+        ("Hej då", "sv"),
+    ],
+)
+def test_what_people_type_first(text, code):
+    assert languages.identify(text).code == code
+    assert languages.identify(text.upper() + "!").code == code
+
+
+@pytest.mark.parametrize("text", ["ལེགས", "ᐊᐃᐅ", "𓀀𓀁"])
+def test_a_script_of_none_of_the_languages_is_unknown(text):
+    assert languages.identify(text) == languages.UNKNOWN
 
 
 @pytest.mark.parametrize("text", ["", "   ", "12345", "!!!", "👍👍"])
