@@ -30,8 +30,8 @@ RUN = """\
 set -Eeuo pipefail
 set -a
 trap 'printf "%s, line %s: %s\\n" "$PAGE_OF_BLOCK" "$LINENO" "$BASH_COMMAND" >&2' ERR
+trap 'env -0 > "$STATE_AFTER_BLOCK"' EXIT
 source "$SCRIPT_OF_BLOCK"
-env -0 > "$STATE_AFTER_BLOCK"
 """
 
 
@@ -73,10 +73,11 @@ class Shell:
             )
         except subprocess.TimeoutExpired:
             return f"{page}, line {block.line}: the block that begins here has not ended after {LIMIT} seconds"
-        if ran.returncode or not state.is_file():
-            said = "\n".join(line for line in [ran.stdout.strip(), ran.stderr.strip()] if line)
-            return f"{page}, the block at line {block.line}:\n{said[-3000:] or f'exit {ran.returncode}'}"
-        self.variables = dict(entry.split("=", 1) for entry in state.read_text().split("\0") if "=" in entry)
+        if state.is_file():  # also of a block that failed: what removes comes after it
+            self.variables = dict(entry.split("=", 1) for entry in state.read_text().split("\0") if "=" in entry)
+        if ran.returncode:
+            said = ran.stderr.strip() or ran.stdout.strip() or f"exit {ran.returncode}"
+            return f"{page}, the block at line {block.line}:\n{said[-3000:]}"
         return ""
 
     def ask(self, *arguments: str) -> str:

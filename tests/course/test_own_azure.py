@@ -50,8 +50,9 @@ def test_blocks_share_variables_and_run_in_order(shell, tmp_path):
 
 
 def test_a_failure_names_page_and_line(shell, tmp_path):
-    (said,) = run_box(shell, box(tmp_path, "A=1", f"{CREATE}\naz group show --name rg-other\necho never", REMOVE))
-    assert "99-made.md, line 13: az group show --name rg-other" in said
+    create = f"NAME=rg-made\n{CREATE}\naz group show --name rg-other\necho never"
+    (said,) = run_box(shell, box(tmp_path, "A=1", create, 'az group delete --name "$NAME" --yes'))
+    assert "99-made.md, line 14: az group show --name rg-other" in said
     assert "ResourceGroupNotFound" in said and "never" not in said.replace("echo never", "")
 
 
