@@ -36,6 +36,8 @@ ALWAYS_LOCAL = (
 )
 TRUSTED = "LOCAL_AZURE_TRUSTED_BUNDLE"  # the bundle that was in force before ours
 START_SECONDS = 30
+STOP_SECONDS = 10
+JOB_MARK = "LOCAL_AZURE_PROCESS"  # in the environment of what runs for the server: see engines/processes.py
 DETACHED = 0x00000208  # Windows: no console, and a process group of its own
 
 
@@ -150,7 +152,16 @@ def _address():
 
 
 def _alive(noted):
-    return bool(noted) and psutil.pid_exists(noted["pid"])
+    return _process(noted) is not None
+
+
+def _process(noted):
+    """The server's process, whether or not it answers; None if it is gone, or its number is another program's now."""
+    with contextlib.suppress(psutil.Error, KeyError):
+        process = psutil.Process(noted["pid"])
+        if process.status() != psutil.STATUS_ZOMBIE and "local_azure" in process.cmdline():
+            return process
+    return None
 
 
 def _ask(port, path, method="GET", body=None, seconds=5):
@@ -175,9 +186,9 @@ def _ensure_server(upstream=""):
         if _alive(noted):
             with contextlib.suppress(OSError, ValueError):
                 if noted["build"] == build:
-                    _ask(noted["port"], f"status?client={os.getpid()}")
+                    _ask(noted["port"], f"status?client={os.getpid()}", seconds=START_SECONDS)
                     return noted["port"]
-                stop_server()
+            stop_server()  # an older program's, or one that does not answer: two would write to the same files
         (home() / "server.json").unlink(missing_ok=True)
         return _launch(build, noted.get("port"), upstream)  # on the same port, for the sake of other kernels
 
@@ -211,18 +222,48 @@ def _tail(path, lines=5):
 
 
 def stop_server():
-    """End this user's server, if one runs. True if it did."""
+    """End this user's server, if one runs. True if it did. RuntimeError if it lives on.
+
+    One that is alive and does not answer, or does not end, is ended without asking; what runs for it ends as well.
+    """
     address = _address()
-    if not address:
+    process = _process(address)
+    if not process:
         return False
     try:
-        _ask(address["port"], "stop", method="POST")
+        _ask(address["port"], "stop", method="POST", seconds=STOP_SECONDS)
+        ended = _ends(process)
     except OSError:
-        return False
-    with contextlib.suppress(psutil.Error):
-        psutil.Process(address["pid"]).wait(10)
+        ended = False
+    if not ended:
+        _kill(process)
     (home() / "server.json").unlink(missing_ok=True)
     return True
+
+
+def _ends(process):
+    """Wait for a process to end. One that only its parent still knows has ended."""
+    until = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < until:
+        try:
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _kill(process):
+    with contextlib.suppress(psutil.Error):
+        process.kill()  # one that was halted does not hear anything else
+    if not _ends(process):
+        raise RuntimeError(f"The server of the local Azure, process {process.pid}, cannot be ended.")
+    for one in psutil.process_iter():  # its jobs
+        with contextlib.suppress(psutil.Error, OSError):
+            environment = one.environ()
+            if environment.get(JOB_MARK) and environment.get("LOCAL_AZURE_HOME") == str(home()):
+                one.kill()
 
 
 @contextlib.contextmanager

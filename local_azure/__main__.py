@@ -1,13 +1,14 @@
 """python -m local_azure up | env | status | down | reset"""
 
 import argparse
+import asyncio
 import os
 import shlex
-import shutil
 import sys
 
 import local_azure
 
+from . import folders
 from .userdata import home
 
 
@@ -32,6 +33,10 @@ def status(_):
         found = local_azure._ask(address["port"], "status") if address else None
     except OSError:
         found = None
+    if address and not found:
+        print(f"The local Azure's server, process {address['pid']}, is alive and does not answer.")
+        print("It may be busy: ask again. To end it: python -m local_azure down")
+        return 2
     if not found:
         print("The local Azure is not running. local_azure.start() starts it, and so does: python -m local_azure up")
         return 1
@@ -46,13 +51,20 @@ def status(_):
 
 def down(_):
     """stop the server; what it keeps stays on disk"""
-    print("Stopped." if local_azure.stop_server() else "It was not running.")
+    try:
+        print("Stopped." if local_azure.stop_server() else "It was not running.")
+    except RuntimeError as error:
+        return str(error)
+    return 0
 
 
 def reset(_):
     """stop the server and delete everything it kept: resources, keys, certificates"""
-    local_azure.stop_server()
-    shutil.rmtree(home())
+    try:
+        local_azure.stop_server()
+    except RuntimeError as error:
+        return f"{error} Nothing was deleted."
+    asyncio.run(folders.remove(home()))
     print("Stopped, and everything deleted. The next start makes new keys and certificates.")
 
 

@@ -726,6 +726,39 @@ def test_status_down_and_reset(fresh):
     assert not fresh.home.exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows halts no process")
+@pytest.mark.parametrize("command", ["down", "reset", "up"])
+def test_a_server_that_does_not_answer_is_told_apart_from_none(fresh, command):
+    fresh.command("up")
+    server = psutil.Process(fresh.address["pid"])
+    server.suspend()
+    told = fresh.command("status")
+    assert told.returncode == 2 and f"process {server.pid}, is alive and does not answer" in told.stdout
+    done = fresh.command(command)
+    assert done.returncode == 0, done
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    if command == "up":
+        assert "MB of memory" in fresh.command("status").stdout
+    else:
+        assert done.stdout.startswith("Stopped") and fresh.home.exists() == (command == "down")
+        assert "not running" in fresh.command("status").stdout
+
+
+def test_another_program_with_the_servers_number_is_not_touched(fresh):
+    """After a crash, the number of the process may belong to somebody else."""
+    fresh.command("up")
+    noted = fresh.address
+    server = psutil.Process(noted["pid"])
+    server.kill()
+    server.wait()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        (fresh.home / "server.json").write_text(json.dumps(noted | {"pid": other.pid}))
+        assert "not running" in fresh.command("status").stdout
+        assert fresh.command("down").stdout == "It was not running.\n"
+        assert other.poll() is None
+        other.communicate(b"\n")
+
+
 def test_many_clients_at_once(machine):
     code = (
         START
