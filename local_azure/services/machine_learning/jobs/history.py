@@ -3,28 +3,30 @@
 from starlette.responses import JSONResponse
 
 from .. import arm, limits
-from . import runs, shapes
+from . import outside, runs, shapes
 
 WORKSPACE = f"/history/v1.0{arm.WORKSPACE}"
 DESCRIPTION = {name: shapes.JOB[name] for name in ("displayName", "description", "tags", "properties")}
 DESCRIPTION["hidden"] = shapes.FLAG
 
 
-def _run(request):
-    return runs.get(request.app.state, arm.workspace_of(request), request.path_params["run"])
+async def _run(request):
+    return await outside.get(request.app.state, arm.workspace_of(request), request.path_params["run"])
 
 
 async def read(request):
     """GET …/runs/{run}"""
-    return JSONResponse(runs.as_run(_run(request)))
+    return JSONResponse(runs.as_run(await _run(request)))
 
 
 async def describe(request):
     """PATCH …/runs/{run}: display name, description, tags, properties, hidden."""
-    run, sent = _run(request), await arm.body_of(request)
+    run, sent = await _run(request), await arm.body_of(request)
     shapes.check(sent, DESCRIPTION)
     limits.check_run(sent, run["properties"])
-    return JSONResponse(runs.as_run(runs.describe(request.app.state, run, shapes.given(sent))))
+    state, sent = request.app.state, shapes.given(sent)
+    changed = await outside.describe(state, run, sent) if run.get("outside") else runs.describe(state, run, sent)
+    return JSONResponse(runs.as_run(changed))
 
 
 async def details(request):
@@ -33,7 +35,7 @@ async def details(request):
     A client prints logs only after it has once seen the run unfinished, and a script here can end before its client
     asks for the first time. So the first answer of all for a run that has ended says Finalizing, the next how it ended.
     """
-    state, run = request.app.state, _run(request)
+    state, run = request.app.state, await _run(request)
     body = runs.as_run(run) | {"logFiles": await runs.log_files(state, run), "createdTimeUtc": run["created"]}
     if not run["seen"]:
         runs.change(state, run, seen=True)
@@ -44,21 +46,21 @@ async def details(request):
 
 async def children(request):
     """GET …/runs/{run}/children"""
-    listed = [runs.as_run(run) for run in runs.children(request.app.state, _run(request))]
+    listed = [runs.as_run(run) for run in await outside.children(request.app.state, await _run(request))]
     top = request.query_params.get("$top")
     return JSONResponse({"value": listed[: int(top)] if top and top.isdigit() else listed})
 
 
 async def instances(request):
     """GET …/runs/{run}/serviceinstances/{node}: the interactive services of a job, of which there are none."""
-    _run(request)
+    await _run(request)
     return JSONResponse({"instances": {}})
 
 
 async def data(request):
     """POST …/rundata: a run, by the id in the body."""
     body = await arm.body_of(request)
-    run = runs.get(request.app.state, arm.workspace_of(request), str(body.get("runId")))
+    run = await outside.get(request.app.state, arm.workspace_of(request), str(body.get("runId")))
     return JSONResponse({"runMetadata": runs.as_run(run)})
 
 
@@ -68,7 +70,7 @@ async def data_of_many(request):
     wanted = body.get("runIds")
     found = {}
     for name in wanted if isinstance(wanted, list) else ():
-        run = runs.find(state, workspace, str(name))
+        run = await outside.find(state, workspace, str(name))
         if run:
             found[run["name"]] = {"runMetadata": runs.as_run(run)}
     return JSONResponse({"runDatas": found})

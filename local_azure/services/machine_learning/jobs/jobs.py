@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from .... import folders
 from .. import arm, limits
-from . import automl, command_jobs, pipelines, running, runs, shapes, sweeps
+from . import automl, command_jobs, outside, pipelines, running, runs, shapes, sweeps
 
 NAME = r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}"
 MUTABLE = ("description", "tags", "displayName", "properties", "isArchived")
@@ -31,9 +31,9 @@ async def submit(request):
         raise arm.user_error(message)
     shapes.check(asked, shapes.JOB)
     asked = shapes.given(asked)
-    if before := runs.find(state, workspace, name):
+    if before := await outside.find(state, workspace, name):
         limits.check_run(asked, before["properties"])
-        return JSONResponse(runs.as_job(_update(state, before, asked)))
+        return JSONResponse(runs.as_job(await _update(state, before, asked)))
     job = accept(state, workspace, name, asked)
     running.start(state, job)
     return JSONResponse(runs.as_job(job), 201)
@@ -58,7 +58,7 @@ def check(state, workspace, name, asked):
     CHECKS[kind](state, workspace, name, asked)
 
 
-def _update(state, run, asked):
+async def _update(state, run, asked):
     """Take the changes that Azure takes to a job that exists; 400 for all others, and 200 for none."""
     given = run["properties"]
     for key, value in asked.items():
@@ -76,7 +76,8 @@ def _update(state, run, asked):
             f"{run['name']} has ended ({run['status']})."
         )
         raise arm.user_error(message)
-    return runs.describe(state, run, asked | {"hidden": asked.get("isArchived")})
+    changes = asked | {"hidden": asked.get("isArchived")}
+    return await outside.describe(state, run, changes) if run.get("outside") else runs.describe(state, run, changes)
 
 
 # Looking, cancelling, deleting
@@ -84,12 +85,11 @@ def _update(state, run, asked):
 
 async def read(request):
     """GET …/jobs/{name}"""
-    return JSONResponse(runs.as_job(_named(request)))
+    return JSONResponse(runs.as_job(await _named(request)))
 
 
-def _named(request):
-    workspace, name = arm.workspace_of(request), request.path_params["name"]
-    return runs.get(request.app.state, workspace, name)
+async def _named(request):
+    return await outside.get(request.app.state, arm.workspace_of(request), request.path_params["name"])
 
 
 async def listed(request):
@@ -102,7 +102,8 @@ async def listed(request):
     kind, tag = query.get("jobType"), query.get("tag")
     scheduled, schedule = query.get("scheduled"), query.get("scheduleId")
     found = []
-    for run in runs.everyone(request.app.state, arm.workspace_of(request)):
+    state, workspace = request.app.state, arm.workspace_of(request)
+    for run in runs.everyone(state, workspace):
         asked = run["properties"]
         if run["parent"] or bool(asked.get("isArchived")) not in wanted:
             continue
@@ -114,32 +115,48 @@ async def listed(request):
             continue
         if tag and tag.partition("=")[0] not in (asked.get("tags") or {}):
             continue
-        found.append(runs.as_job(run))
-    return arm.page(request, found)
+        found.append((run["created"], run))
+    if not (schedule or tag or (scheduled or "").lower() == "true") and (kind or "command").lower() == "command":
+        found += await outside.top(state, workspace, wanted)
+    found.sort(key=lambda entry: entry[0], reverse=True)
+    return arm.page(request, await _shown(request, workspace, [run for _, run in found]))
+
+
+async def _shown(request, workspace, found):
+    """A list of jobs of which the page that is asked for is looked up and the rest is left as it is."""
+    first, most = arm.number(request, "$skip", 0), arm.number(request, "$top", arm.PAGE)
+    wanted = found[first : first + most]
+    names = [one for one in wanted if isinstance(one, str)]
+    more = {one["name"]: one for one in await outside.records(request.app.state, workspace, names)}
+    there = [more.get(one) if isinstance(one, str) else one for one in wanted]
+    page = [runs.as_job(one) for one in there if one]
+    return [*found[:first], *page, *found[first + most :]]
 
 
 async def cancel(request):
     """POST …/jobs/{name}/cancel: its processes end; 400 for a job that has ended."""
-    state, run = request.app.state, _named(request)
+    state, run = request.app.state, await _named(request)
     if run["status"] in runs.ENDED:
         message = f"The job {run['name']} cannot be canceled: it is in the terminal state {run['status']}."
         raise arm.user_error(message)
     if run["parent"] and run.get("kind") == automl.KIND:
         message = f"{run['name']} is a trial of automated ML and ends with its job: cancel {run['parent']}."
         raise arm.user_error(message)
-    await running.stop(state, run)
+    await (outside.end if run.get("outside") else running.stop)(state, run)
     return Response(status_code=200)
 
 
 async def delete(request):
     """DELETE …/jobs/{name}: with its logs and artifacts; 400 while it runs."""
-    state, run = request.app.state, _named(request)
+    state, run = request.app.state, await _named(request)
     if run["status"] not in runs.ENDED:
         raise arm.user_error(f"The job {run['name']} is {run['status']}. Cancel it before it is deleted.")
-    for one in [run, *runs.children(state, run)]:
+    gone = [run, *await outside.children(state, run)]
+    await outside.remove(state, run["workspace"], [one["name"] for one in gone])
+    for one in gone:
         state.store.delete(runs.KIND, one["path"].lower())
-        if gone := folders.set_aside(state.home, runs.folder(state, one)):
-            state.background(folders.remove(gone))
+        if away := folders.set_aside(state.home, runs.folder(state, one)):
+            state.background(folders.remove(away))
     return Response(status_code=200)
 
 

@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS latest (
     run INTEGER, key TEXT, step INTEGER, time INTEGER, value REAL, nan INTEGER, PRIMARY KEY (run, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS params (run INTEGER, key TEXT, value TEXT, PRIMARY KEY (run, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tags (run INTEGER, key TEXT, value TEXT, PRIMARY KEY (run, key)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS runs_of_parent ON tags (value) WHERE key = 'mlflow.parentRunId';
 CREATE TABLE IF NOT EXISTS inputs (
     run INTEGER, name TEXT, digest TEXT, record TEXT, PRIMARY KEY (run, name, digest)) WITHOUT ROWID;
 """
@@ -244,6 +245,37 @@ class Tracking:
         for row in self._rows(f"SELECT run, record FROM inputs WHERE run IN ({marks})", numbers):
             by_number[row["run"]]["inputs"].append(json.loads(row["record"]))
         return list(by_number.values())
+
+    def below(self, workspace, parent=None):
+        """id, started and stage of the runs that a run began; of those that no run began, without a parent."""
+        below = "SELECT run FROM tags WHERE key = 'mlflow.parentRunId'"
+        where, given = f"number NOT IN ({below})", (workspace.lower(),)
+        if parent:
+            where, given = f"number IN ({below} AND value = ?)", (workspace.lower(), parent)
+        return self._rows(f"SELECT id, started, stage FROM runs WHERE workspace = ? AND {where}", given)
+
+    def records(self, workspace, ids):
+        """The records of the runs with these ids that there are, with the name of their experiment."""
+        found = []
+        query = (
+            "SELECT runs.*, experiments.name AS experimentName FROM runs "
+            "JOIN experiments ON experiments.id = experiment WHERE runs.workspace = ? AND runs.id IN ({0})"
+        )
+        with self._lock:
+            for first in range(0, len(ids), 500):
+                some = ids[first : first + 500]
+                found += self._filled(self._rows(query.format(_marks(some)), (workspace.lower(), *some)))
+        return found
+
+    def remove(self, workspace, ids):
+        """Remove runs with all that they have logged."""
+        with self._change() as db:
+            for one in ids:
+                found = self._row("SELECT number FROM runs WHERE workspace = ? AND id = ?", (workspace.lower(), one))
+                if found:
+                    for table in ("metrics", "latest", "params", "tags", "inputs"):
+                        db.execute(f"DELETE FROM {table} WHERE run = ?", (found["number"],))
+                    db.execute("DELETE FROM runs WHERE number = ?", (found["number"],))
 
     def search_runs(self, workspace, experiments, view, filter_string, order, start, most):
         """Up to `most` + 1 runs of these experiments from `start` on."""
