@@ -15,6 +15,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -228,14 +229,42 @@ def run(names: list[str] | None = None, *, fresh: bool = False, junit: Path | No
 
 
 def outputs_of(path: Path) -> list[tuple[int, str, list]]:
-    """``(cell number, source, outputs)`` of a notebook's code cells, without those tagged ``timing``."""
+    """``(cell number, source, outputs)`` of a notebook's code cells, without those tagged ``timing``; without what
+    nobody reads (``remove-stderr``), and without what a client prints because it was slow.
+    """
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     found = []
     for number, cell in enumerate(cells):
-        if cell["cell_type"] == "code" and "timing" not in cell["metadata"].get("tags", []):
+        tags = cell["metadata"].get("tags", [])
+        if cell["cell_type"] == "code" and "timing" not in tags:
             outputs = [{k: v for k, v in output.items() if k != "execution_count"} for output in cell["outputs"]]
+            outputs = steady(merged(outputs), "remove-stderr" in tags)
             found.append((number, "".join(cell["source"]), merged(outputs)))
     return found
+
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # colours, and movements of the cursor
+BAR = re.compile(r"\d+%\|.*\||\d+(\.\d+)? ?[kKMG]?i?B/s|\bit/s")  # a line of a progress bar
+
+
+def steady(outputs: list[dict], unread: bool) -> list[dict]:
+    """Outputs without the progress bars and colours on stderr, which come when something takes long; without all of
+    stderr if it is ``unread``.
+    """
+    kept = []
+    for output in outputs:
+        if output.get("name") == "stderr":
+            output = output | {"text": "" if unread else without_progress(output["text"])}
+            if not output["text"]:
+                continue
+        kept.append(output)
+    return kept
+
+
+def without_progress(text: str) -> str:
+    """The lines of a text as they stood in the end, without progress bars, colours and empty lines."""
+    lines = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in ESCAPE.sub("", text).split("\n")]
+    return "\n".join(line for line in lines if line and not BAR.search(line))
 
 
 def merged(outputs: list[dict]) -> list[dict]:

@@ -217,3 +217,41 @@ def test_copy_loses_what_the_sources_lost(small_project):
     (small_project / "data" / "d.csv").unlink()
     run_notebooks.lay_out(stage, None)
     assert not (stage / "data" / "d.csv").exists()
+
+
+# What the comparison of two runs looks at
+
+SLOW = "\x1b[32mUploading src (0.0 MBs):   0%|          | 0/149 [00:00<?, ?it/s]\r"
+SLOW += "\x1b[32mUploading src (0.0 MBs): 100%|##########| 149/149 [00:00<00:00, 2894.62it/s]\n\x1b[39m\n\n"
+
+
+def notebook_with(tmp_path, *outputs, tags=()):
+    cell = {"cell_type": "code", "source": "upload()", "metadata": {"tags": list(tags)}, "outputs": list(outputs)}
+    path = tmp_path / f"{len(list(tmp_path.iterdir()))}.ipynb"
+    path.write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+    return run_notebooks.outputs_of(path)
+
+
+def stream(name, text):
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+@pytest.mark.parametrize("slow", [SLOW, "\x1b[39m\n", "\x1b[32m", "Downloading: 12.3 MB/s\r"])
+def test_what_a_client_prints_because_it_was_slow_is_not_compared(tmp_path, slow):
+    quick = notebook_with(tmp_path, stream("stdout", "before\n"), stream("stdout", "after\n"))
+    assert (
+        notebook_with(tmp_path, stream("stdout", "before\n"), stream("stderr", slow), stream("stdout", "after\n"))
+        == quick
+    )
+
+
+def test_what_nobody_reads_is_not_compared(tmp_path):
+    quick = notebook_with(tmp_path, tags=["remove-stderr"])
+    assert notebook_with(tmp_path, stream("stderr", "Class X: This is experimental\n"), tags=["remove-stderr"]) == quick
+
+
+def test_a_warning_is_compared_and_so_is_what_a_cell_prints(tmp_path):
+    quiet = notebook_with(tmp_path)
+    assert notebook_with(tmp_path, stream("stderr", f"{SLOW}UserWarning: no convergence\n")) != quiet
+    assert notebook_with(tmp_path, stream("stdout", "100%|##| 3/3\n")) != quiet
+    assert notebook_with(tmp_path, stream("stderr", "one\n")) != notebook_with(tmp_path, stream("stderr", "two\n"))
