@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from . import Engine, Span, parsing, patterns, words
+from . import Engine, Span, parsing, patterns, places, words
 
 ENGINE = Engine(
     name="spacy-entities",
@@ -106,12 +106,16 @@ def _names(text: str, language: str) -> list[Entity]:
         if name.label_ not in _FROM_SPACY:
             continue
         category, subcategory = _FROM_SPACY[name.label_]
+        name = _one_line(name)
         words = name.text.strip()
         if category in ("Organization", "Person", "Product", "Location") and not _is_name(name, category):
             continue
-        first = document[name.start - 1].lower_ if name.start else ""
-        if category == "Person" and len(name) == 1 and first in ("in", "at", "near"):
-            category, subcategory = "Location", None
+        if category in ("Person", "Organization") and _is_praise(name):
+            continue
+        if category in ("Person", "Location", "Organization") and (house := _house_of(name)):
+            name, category, subcategory = house, "Location", "Structural"
+        elif category == "Person":
+            name, category, subcategory = _person_or_place(name)
         if category == "DateTime":
             subcategory = _time_kind(words, subcategory)
         if category == "Location" and subcategory == "GPE" and name[0].lower_ == "the" and len(name) > 1:
@@ -125,6 +129,57 @@ def _names(text: str, language: str) -> list[Entity]:
             if token.pos_ == "NOUN" and token.lemma_.lower() in _PERSON_TYPES:
                 found.append(Entity(Span(token.idx, len(token)), "PersonType", None, 0.8))
     return found
+
+
+def _one_line(name):
+    """A name does not go on in the next line: "3/2/2018⏎Clean"."""
+    for place, token in enumerate(name):
+        if "\n" in token.text_with_ws and place + 1 < len(name):
+            return name[: place + 1] if token.text.strip() else name[:place] or name
+    return name
+
+
+def _is_praise(name) -> bool:
+    """ "Good Hotel": capitals at the head of a review, and nobody's name."""
+    words = [token.lower_ for token in name if not token.is_punct]
+    kinds = places.ORGANISATIONS | places.BUILDINGS | places.STREETS
+    return len(words) > 1 and words[-1] in kinds and all(word in places.JUDGEMENTS for word in words[:-1])
+
+
+def _house_of(name):
+    """All of St Paul's Cathedral, where the recogniser stops at St Paul; None where no such house follows."""
+    document, end = name.doc, name.end - (name[-1].lower_ in ("'s", "’s"))
+    after = document[end : end + 2]
+    if (
+        len(after) == 2
+        and after[0].lower_ in ("'s", "’s")
+        and after[1].lower_ in places.BUILDINGS
+        and after[1].is_title
+    ):
+        return document[name.start : end + 2]
+    return None
+
+
+def _person_or_place(name):
+    """A person that the recogniser named, or the place or house that the words show it to be, and its kind."""
+    last = name[-1].lower_
+    first = name.doc[name.start - 1].lower_ if name.start else ""
+    if places.is_known(name.text):
+        return name, "Location", "GPE"
+    if len(name) > 1:
+        named = places.SURNAMES & {last}
+        placed = first in places.BEFORE_PLACES or name[0].lower_ == "the"
+        if last in places.BUILDINGS and (not named or placed):
+            return name, "Location", "Structural"
+        if last in places.NATURE | places.STREETS and (not named or placed):
+            return name, "Location", None
+        if named and placed and first not in ("by", "of", "to", "from", "the"):
+            return name, "Location", None
+        if last in places.ORGANISATIONS:
+            return name, "Organization", None
+    elif first in ("in", "at", "near"):
+        return name, "Location", None
+    return name, "Person", None
 
 
 def _is_name(name, category: str) -> bool:

@@ -164,19 +164,18 @@ _NOT_TARGETS = words("i you he she we they me him us them this that it who which
 
 def _targets(sentence: str, offset: int) -> list[Target]:
     document = parsing.parse(sentence)
-    pairs: dict[int, tuple[Span, list[tuple[Span, str, bool]]]] = {}
+    pairs: dict[int, tuple[Span, list[tuple[Span, Token, bool]]]] = {}
     for target, opinion, negated in _pairs(document):
         span = _phrase(target, {"compound", "nmod"}, document)
         place = Span(opinion.idx, len(opinion))
         if not span.start <= place.start < span.start + span.length:
             said = pairs.setdefault(target.i, (span, []))[1]
-            if (place, _frame(opinion), negated) not in said:
-                said.append((place, _frame(opinion), negated))
+            if (place, opinion, negated) not in said:
+                said.append((place, opinion, negated))
     found = []
     for span, said in pairs.values():
         assessments = []
-        scored = classify([frame for _, frame, _ in said], "en")
-        for (place, _, negated), scores in zip(said, scored, strict=True):
+        for (place, _, negated), scores in zip(said, _judged(said), strict=True):
             if scores.label() != "neutral":  # "the second card" judges nothing
                 scores = _two_sided(scores, negated)
                 assessments.append(Assessment(_move(place, offset), scores.label(), scores, negated))
@@ -187,6 +186,42 @@ def _targets(sentence: str, offset: int) -> list[Target]:
             label = "mixed" if len(labels) > 1 else labels.pop()
             found.append(Target(_move(span, offset), label, scores, assessments))
     return found
+
+
+def _judged(said: list[tuple[Span, "Token", bool]]) -> list[Scores]:
+    """The scores of each word that is said of one target.
+
+    A word that only describes takes the side of one that judges and is joined to it by "and": old and dirty. With "but"
+    it does not: old but friendly.
+    """
+    scored = classify([_frame(opinion) for _, opinion, _ in said], "en")
+    judging = [
+        index
+        for index, ((_, opinion, _), scores) in enumerate(zip(said, scored, strict=True))
+        if scores.label() != "neutral" and not _describes(opinion)
+    ]
+    for index, (_, opinion, negated) in enumerate(said):
+        if index in judging or opinion.pos_ != "ADJ":
+            continue
+        partners = [other for other in judging if said[other][2] == negated and _joined(opinion, said[other][1])]
+        if partners:
+            phrase = f"So {opinion.lower_} and {said[partners[0]][1].lower_}."
+            scored[index] = classify([phrase], "en")[0]
+        elif _describes(opinion) and opinion.dep_ == "amod":
+            scored[index] = Scores(0.0, 1.0, 0.0)  # "cold water", "a hot day"
+    return scored
+
+
+def _joined(one: "Token", other: "Token") -> bool:
+    """Whether two adjectives stand in one list whose word, if it has one, is "and"."""
+    if one.i != other.i and (one in other.conjuncts or other in one.conjuncts):
+        between = one.doc[min(one.i, other.i) : max(one.i, other.i)]
+        return not any(token.lower_ in ("but", "yet", "though", "or") for token in between)
+    return False
+
+
+def _describes(opinion: "Token") -> bool:
+    return opinion.lower_ in _DESCRIBING
 
 
 def _frame(opinion: "Token") -> str:
@@ -214,16 +249,20 @@ def _pairs(document: "Doc"):
     for token in document:
         if token.pos_ in ("NOUN", "PROPN"):
             for child in token.children:
-                if child.dep_ == "amod" and child.pos_ == "ADJ" and child.lower_ not in _RELATIONAL:
-                    for word in (child, *child.conjuncts):
-                        yield token, word, _negated(word) or any(c.lower_ == "no" for c in token.children)
+                if child.dep_ == "amod" and child.pos_ == "ADJ":
+                    words = (child, *child.conjuncts)
+                    for word in words:
+                        alone = len(words) == 1 and word.lower_ in _RELATIONAL
+                        if not alone and not _fact(token, word):
+                            yield token, word, _negated(word) or any(c.lower_ == "no" for c in token.children)
         if token.dep_ in ("acomp", "attr", "oprd") and token.head.pos_ in ("AUX", "VERB"):
             if token.pos_ not in ("ADJ", "VERB") and not any(child.dep_ == "amod" for child in token.children):
                 continue
             for subject in _subjects(token.head):
                 words = (token, *token.conjuncts) if token.pos_ in ("ADJ", "VERB") else _adjectives(token)
                 for word in words:
-                    yield subject, word, _negated(token.head) or _negated(word)
+                    if not _fact(subject, word):
+                        yield subject, word, _negated(token.head) or _negated(word)
         if token.pos_ == "VERB" and token.dep_ in ("ROOT", "conj", "ccomp", "advcl"):
             objects = [child for child in token.children if child.dep_ == "dobj" and _is_target(child)]
             for noun in objects:
@@ -241,10 +280,25 @@ _RELATIONAL = words(
     annual personal financial medical national local international public private main whole more many much few
     several such own different available possible due"""
 )
+# What is so and not how good it is. Of a dish it may be a complaint, that it is cold; before a noun it tells which one.
+_DESCRIBING = words(
+    """hot cold warm cool mild wet dry long short big small large little tall wide thick thin heavy light dark rainy
+    cloudy sunny windy snowy foggy icy old young new early late full empty red green blue yellow black white grey gray
+    brown round square wooden plastic"""
+)
+_WEATHER = words(
+    """day night morning evening afternoon week weekend month year season spring summer autumn fall winter weather
+    temperature climate today yesterday"""
+)
 _FEELING = words(
     """love like enjoy adore hate dislike appreciate recommend despise loathe admire detest praise regret"""
 )
 _FAILING = words("""crash fail freeze break suck rock work disappoint impress hang lag stink delight shine""")
+
+
+def _fact(noun: "Token", adjective: "Token") -> bool:
+    """A hot day, a long night: how weather and time are."""
+    return noun.lemma_.lower() in _WEATHER and adjective.lower_ in _DESCRIBING
 
 
 def _adjectives(noun: "Token"):

@@ -56,10 +56,13 @@ def extract(text: str, language: str, count: int) -> list[Ranked]:
     centre /= max(float(numpy.linalg.norm(centre)), 1e-9)
     relevance = vectors @ centre + _EARLY * (1 - numpy.arange(len(spans)) / len(spans))
     relevance -= 0.3 * (lengths < 5)  # "Thank you." stands for nothing
+    said = [" ".join(re.findall(r"\w+", span.of(text).lower())) for span in spans]
+    again = numpy.array([words in said[:index] for index, words in enumerate(said)])
     chosen: list[int] = []
-    while len(chosen) < min(count, len(spans)):
+    while len(chosen) < min(count, int((~again).sum())):
         repeated = (vectors @ vectors[chosen].T).max(axis=1) if chosen else numpy.zeros(len(spans))
         gain = relevance - _VARIETY * repeated
+        gain[again] = -numpy.inf  # the same words once more
         gain[chosen] = -numpy.inf
         chosen.append(int(gain.argmax()))
     chosen.sort(key=lambda index: -relevance[index])

@@ -190,6 +190,36 @@ def test_opinions():
     assert not any(sentence.targets for sentence in sentiment.analyze("El personal es amable.", "es", True).sentences)
 
 
+def opinions(text):
+    """{target: [(what is said of it, on which side)]}"""
+    answer = sentiment.analyze(text, "en", opinions=True)
+    targets = [target for sentence in answer.sentences for target in sentence.targets]
+    return {t.span.of(text): [(a.span.of(text), a.label) for a in t.assessments] for t in targets}
+
+
+@pytest.mark.parametrize(
+    "text", ["It was a hot day.", "We drank cold water on a warm evening.", "A long night.", "The red car stopped."]
+)
+def test_what_only_describes_is_no_opinion(text):
+    assert opinions(text) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The room was old and dirty.", {"room": [("old", "negative"), ("dirty", "negative")]}),
+        ("The old and dirty carpet was replaced.", {"carpet": [("old", "negative"), ("dirty", "negative")]}),
+        ("Our waiter was young and kind.", {"waiter": [("young", "positive"), ("kind", "positive")]}),
+        ("The staff were old but friendly.", {"staff": [("friendly", "positive")]}),
+        ("The coffee was cold.", {"coffee": [("cold", "negative")]}),
+        ("It was a great day.", {"day": [("great", "positive")]}),
+    ],
+)
+def test_what_is_joined_to_a_judgement_judges_too(text, expected):
+    found = opinions(text)
+    assert {target: said for target, said in found.items() if target in expected} == expected
+
+
 def test_opinion_floor():
     rows = measure.read_csv("opinions_en.csv")
     right = 0
@@ -231,6 +261,37 @@ def test_entities_have_places_and_azures_names():
     ends = [(e.span.start, e.span.start + e.span.length) for e in found]
     assert all(a[1] <= b[0] for a, b in pairwise(ends))
     assert {e.subcategory for e in entities.recognize("She is 34 years old and owes £12.", "en")} == {"Age", "Currency"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("We saw Westminster Abbey and Trafalgar Square.", {"Westminster Abbey", "Trafalgar Square"}),
+        ("Good Hotel and staff\nWe stayed a week.", set()),
+        ("La Bahia, Londres, 3/9/2018\nClean rooms.", {"Londres"}),
+        ("Staples Center is near the station.", {"Staples Center"}),
+        ("She prayed in St Mary's Cathedral.", {"St Mary's Cathedral"}),
+    ],
+)
+def test_houses_and_cities_are_no_people(text, expected):
+    found = marked(entities.recognize(text, "en"), text)
+    assert {("Location", name) for name in expected} <= found
+    people = {name for category, name in found if category == "Person"}
+    assert not {name for name in people if name in text and ("Hotel" in name or name in expected)}
+    assert not {name for category, name in marked(pii.recognize(text, "en"), text) if name in expected}
+
+
+def test_people_whose_names_are_houses_stay_people():
+    text = "Anna Park and Sarah Castle met Jordan Hill."
+    assert {("Person", "Anna Park"), ("Person", "Sarah Castle")} <= marked(entities.recognize(text, "en"), text)
+
+
+@pytest.mark.parametrize("day", ["3/2/2018", "2018-02-03", "May 3rd, 2018", "3 Feb 2018"])
+def test_both_engines_find_the_same_days(day):
+    text = f"Great service\n{day}\nClean rooms, friendly staff."
+    assert ("DateTime", day) in marked(entities.recognize(text, "en"), text)
+    assert ("Date", day) in marked(pii.recognize(text, "en"), text)
+    assert not any(category == "Product" for category, _ in marked(entities.recognize(text, "en"), text))
 
 
 def test_check_digits_decide():
@@ -299,6 +360,16 @@ def test_extractive_summary():
     assert not any("Thank you" in r.span.of(LONG) for r in ranked)
     assert len(summaries.extract("One. Two.", "en", 5)) == 2
     assert summaries.extract("", "en", 3) == []
+
+
+def test_a_summary_says_nothing_twice():
+    said = "The bus was late again."
+    again = "The bus was late again!"
+    text = f"{said} {said} The driver did not wait. {said} Nobody answered the phone. {again} {said} {said}"
+    spans = [ranked.span.of(text) for ranked in summaries.extract(text, "en", 6)]
+    assert sorted(spans) == ["Nobody answered the phone.", said, "The driver did not wait."]
+    (summary,) = summaries.shorten(text, "en", 6)
+    assert summary.text.lower().count("late again") == 1
 
 
 def test_abstractive_summary_writes_no_new_word():
