@@ -10,10 +10,12 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -29,7 +31,9 @@ from .userdata import ACCOUNT, RESOURCE_GROUP, SUBSCRIPTION, WORKSPACE, home, lo
 __all__ = ["fault", "start", "usage"]
 
 ENDPOINT = f"https://{ACCOUNT}.cognitiveservices.azure.com"
+TRACKING = "azureml://local.api.azureml.ms"  # MLflow's address of workspaces here begins like this
 OWN_AZURE = ("FOUNDRY_ENDPOINT", "AZUREML_WORKSPACE_NAME")  # variables that, set by the learner, mean: my own Azure
+PLACEHOLDER = re.compile(r"[{}<>]|^(https?://)?your?([-_ ]|$)", re.IGNORECASE)  # {YOUR_ENDPOINT}, <…>, your-resource
 MARK = "LOCAL_AZURE"  # set to the port in every process that `start()` prepared
 ALWAYS_LOCAL = (
     "LOCAL_AZURE_ALWAYS"  # set to 1, `.env` is not looked at: the course's own tests must not cost anybody money
@@ -46,26 +50,53 @@ def start():
     if own := _own_azure():
         print(f"Your own Azure: {own}. What you run there may cost money.")
         return
+    why = _not_meant(_dotenv())
     wanted = environment()
     for name in wanted:
         _before.setdefault(name, os.environ.get(name))
     os.environ.update(wanted)
-    print(f"Local Azure, on this machine: {ENDPOINT.removeprefix('https://')}. No cost.")
+    print(f"Local Azure, on this machine: {ENDPOINT.removeprefix('https://')}. No cost.{why}")
 
 
 def _own_azure():
     """The learner's endpoint, from `.env` here or in a folder above, or the environment; None for the local Azure."""
     if os.environ.get(ALWAYS_LOCAL) == "1":
         return None
-    file = dotenv.find_dotenv(usecwd=True)
-    named = {name: value for name, value in dotenv.dotenv_values(file).items() if value} if file else {}
-    if any(name in named for name in OWN_AZURE):
+    named = _dotenv()
+    if own := _first_own(named):
         _leave()
         os.environ.update(named)
-        return named[next(name for name in OWN_AZURE if name in named)]
-    if MARK not in os.environ:
-        return next((os.environ[name] for name in OWN_AZURE if os.environ.get(name)), None)
+        return own
+    return None if MARK in os.environ else _first_own(os.environ)
+
+
+def _dotenv():
+    file = dotenv.find_dotenv(usecwd=True)
+    return {name: value for name, value in dotenv.dotenv_values(file).items() if value} if file else {}
+
+
+def _first_own(named):
+    """The first value that names an Azure of the learner's own: neither a placeholder nor the local Azure's name."""
+    return next((named[name] for name in OWN_AZURE if named.get(name) and not _why_local(name, named)), None)
+
+
+def _why_local(name, named):
+    """Why a value does not mean an Azure of the learner's own; None if it does. A lab's `.env` is to be filled in."""
+    value = named[name].strip()
+    if PLACEHOLDER.search(value):
+        return f"{name} is still the placeholder {value}"
+    host = urllib.parse.urlsplit(value).hostname or ""
+    workspace = value == WORKSPACE and named.get("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION) == SUBSCRIPTION
+    if host.startswith(f"{ACCOUNT}.") or (name == "AZUREML_WORKSPACE_NAME" and workspace):
+        return f"{name} names the local Azure"
     return None
+
+
+def _not_meant(named):
+    """A sentence about what stands in `.env` and leads to no Azure of the learner's own; "" if there is nothing."""
+    if os.environ.get(ALWAYS_LOCAL) == "1":
+        return ""
+    return next((f" In .env, {_why_local(name, named)}." for name in OWN_AZURE if named.get(name)), "")
 
 
 _before = {}  # what start() replaced in this process: name -> value, or None where there was none
@@ -113,10 +144,20 @@ def variables(port, upstream, client):
         "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
         "AZURE_RESOURCE_GROUP": RESOURCE_GROUP,
         "AZUREML_WORKSPACE_NAME": WORKSPACE,
+        "MLFLOW_TRACKING_URI": _tracking_uri(),
         "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",  # seconds between two looks of jobs.stream, whose jobs here are short
         "AZUREML_RUN_POLLING_INTERVAL_MAX": "2",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # files that are on this machine already need no bar
     }
+
+
+def _tracking_uri():
+    """The workspace as MLflow's server, as on a compute instance; another one that the learner has named stays."""
+    named = os.environ.get("MLFLOW_TRACKING_URI") or ""
+    if named and not named.startswith(TRACKING):
+        return named
+    path = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.MachineLearningServices"
+    return f"{TRACKING}/mlflow/v1.0{path}/workspaces/{WORKSPACE}"
 
 
 def _no_proxy():

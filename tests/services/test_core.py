@@ -157,6 +157,51 @@ def test_an_endpoint_in_the_environment_counts_as_one_s_own(fresh, own_azure):
     assert fresh.run(START, FOUNDRY_ENDPOINT=endpoint).startswith(f"Your own Azure: {endpoint}")
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (
+            "FOUNDRY_ENDPOINT={YOUR_FOUNDRY_ENDPOINT}",
+            "FOUNDRY_ENDPOINT is still the placeholder {YOUR_FOUNDRY_ENDPOINT}",
+        ),
+        ("FOUNDRY_ENDPOINT=<your endpoint>", "FOUNDRY_ENDPOINT is still the placeholder <your endpoint>"),
+        ("FOUNDRY_ENDPOINT=your_project_endpoint", "FOUNDRY_ENDPOINT is still the placeholder your_project_endpoint"),
+        ("FOUNDRY_ENDPOINT=https://{resource}.services.ai.azure.com/", "is still the placeholder https://{resource}"),
+        (
+            "FOUNDRY_ENDPOINT=https://local-azure-course.services.ai.azure.com/",
+            "FOUNDRY_ENDPOINT names the local Azure",
+        ),
+        ("AZUREML_WORKSPACE_NAME=course", "AZUREML_WORKSPACE_NAME names the local Azure"),
+    ],
+)
+def test_a_dotenv_that_names_nobodys_azure_means_the_local_one_and_says_why(machine, line, why):
+    (machine.work / ".env").write_text(f"{line}\n")
+    try:
+        printed = machine.run(START + "print(os.environ['FOUNDRY_ENDPOINT'])").splitlines()
+    finally:
+        (machine.work / ".env").unlink()
+    assert printed[0].startswith("Local Azure, on this machine: ") and "In .env, " in printed[0] and why in printed[0]
+    assert printed[1] == "https://local-azure-course.cognitiveservices.azure.com"
+
+
+def test_one_s_own_workspace_may_be_called_as_the_local_one(fresh):
+    (fresh.work / ".env").write_text("AZUREML_WORKSPACE_NAME=course\nAZURE_SUBSCRIPTION_ID=1b4e28ba-2fa1-11d2\n")
+    assert fresh.run(START).startswith("Your own Azure: course.")
+    (fresh.work / ".env").write_text("FOUNDRY_ENDPOINT=<endpoint>\nAZUREML_WORKSPACE_NAME=harbour\n")
+    assert fresh.run(START).startswith("Your own Azure: harbour.")
+
+
+def test_mlflow_tracks_in_the_workspace_as_on_a_compute_instance(fresh):
+    """Set without MLflow being loaded; a server that the learner has named stays."""
+    code = START + "import sys; print('mlflow' in sys.modules); import mlflow; mlflow.set_experiment('e')\n"
+    code += "with mlflow.start_run(): mlflow.log_metric('m', 1)\nprint(mlflow.search_runs().shape[0])"
+    printed = fresh.run(code).splitlines()
+    assert (printed[1], printed[-1]) == ("False", "1")
+    assert list(fresh.work.iterdir()) == []
+    printed = fresh.run(START + "print(os.environ['MLFLOW_TRACKING_URI'])", MLFLOW_TRACKING_URI="http://mine:5000")
+    assert printed.splitlines()[1] == "http://mine:5000"
+
+
 def test_dotenv_is_found_from_a_folder_below_it_and_can_be_ruled_out(machine, own_azure):
     endpoint = f"http://127.0.0.1:{own_azure.server_port}"
     below = machine.work / "own" / "notebooks"

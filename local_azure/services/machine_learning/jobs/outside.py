@@ -110,4 +110,3 @@ async def end(state, run):
 async def remove(state, workspace, names):
     """Remove runs, of jobs or of none, from MLflow's store."""
     await run_in_threadpool(mlflow.store(state).remove, workspace, names)
-
