@@ -42,8 +42,6 @@ CHAPTERS = dict(
 FIRST_EDITION = [
     # the role
     "01-the-role",
-    # platform
-    "02-platform",
     # certification path
     # human core
     "04-human-core",
