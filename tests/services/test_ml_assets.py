@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import requests
 from azure.ai.ml import MLClient, Output, command, load_component, load_compute, load_data, load_environment, load_model
 from azure.ai.ml.constants import ListViewType
 from azure.ai.ml.entities import (
@@ -23,6 +24,7 @@ from azure.ai.ml.entities import (
     Data,
     Environment,
     Hub,
+    ManagedNetwork,
     Model,
     NetworkSettings,
     SasTokenConfiguration,
@@ -250,11 +252,53 @@ def test_a_cluster_that_is_scaled_keeps_its_size(client):
     client.compute.begin_delete("kept").result()
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"managed_network": ManagedNetwork(isolation_mode="AllowInternetOutbound")}, "managed network"),
+        ({"storage_account": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/own1"},
+         "storage account of one's own"),
+        ({"enable_data_isolation": True}, "isolation of data"),
+        ({"system_datastores_auth_mode": "identity"}, "opened by identity"),
+    ],
+)  # fmt: skip
+def test_what_a_workspace_would_not_have_here_is_refused_by_name(client, given, says):
+    with pytest.raises(HttpResponseError, match=says):
+        client.workspaces.begin_create(Workspace(name="apart", location="local", **given)).result()
+    assert "apart" not in [one.name for one in client.workspaces.list()]
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "what", "status"),
+    [
+        ("/connections", "management.azure.com", "connections of a workspace", 501),
+        ("/models/m/versions/1/package", "management.azure.com", "packages of models", 501),
+        ("/serverlessEndpoints", "management.azure.com", "serverless endpoints", 501),
+        ("/models", "local.api.azureml.ms/modelmanagement/v1.0", "model management of version 1", 400),
+        ("/datastores/d", "local.api.azureml.ms/datastore/v1.0", "mltable", 400),
+    ],
+)
+def test_what_is_not_there_has_a_name(client, workspace_id, arm, path, host, what, status):
+    host, _, prefix = host.partition("/")
+    token, _ = issue("https://management.azure.com", load_secrets()["signing"])
+    url = f"https://{host}/{prefix + '/' if prefix else ''}{workspace_id.lstrip('/')}{path}"
+    answer = requests.get(
+        url, params={"api-version": "2024-10-01"}, headers={"Authorization": f"Bearer {token}"}, timeout=20
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, "NotImplemented")
+    assert f"has no {what}" in answer.json()["error"]["message"]
+
+
 # Datastores
 
 
 def test_the_built_in_datastores(client):
-    assert {one.name for one in client.datastores.list()} >= {"workspaceblobstore", "workspaceartifactstore"}
+    built_in = {"workspaceblobstore", "workspaceartifactstore", "workspacefilestore", "workspaceworkingdirectory"}
+    assert {one.name for one in client.datastores.list()} >= built_in
+    assert client.datastores.get("workspacefilestore").file_share_name.startswith("azureml-filestore-")
+    files = "azureml://datastores/workspacefilestore/paths/a"
+    with pytest.raises(HttpResponseError, match="no file shares"):
+        client.models.create_or_update(Model(name="shared", version="1", path=files))
     default = client.datastores.get_default(include_secrets=True)
     assert default.name == "workspaceblobstore"
     url = f"https://{default.account_name}.blob.core.windows.net"
@@ -817,3 +861,37 @@ def test_assets_survive_a_kill_of_the_server(client, folder, name, server_home):
     assert ml_client(client.workspace_name).data.get(name, "1").description == "kept"
     assert file_asset(client, name, folder).version == "2"
     assert made.version == "1"
+
+
+# Curated environments, and what clients make by the way
+
+
+def test_curated_environments_are_there(client):
+    listed = [one.name for one in client.environments.list()]
+    assert "AzureML-sklearn-1.5" in listed
+    found = client.environments.get("AzureML-sklearn-1.5", label="latest")
+    assert found.image == "mcr.microsoft.com/azureml/curated/sklearn-1.5:1"
+    assert client.environments.get("AzureML-sklearn-1.0-ubuntu20.04-py38-cpu", version="33").version == "33"
+    with pytest.raises(ResourceNotFoundError):
+        client.environments.get("AzureML-none-1.0", label="latest")
+
+
+def test_a_model_without_a_name_is_not_listed(client, workspace_id, arm):
+    body = {"properties": {"modelType": "custom_model", "modelUri": _uploaded(client), "isAnonymous": True}}
+    made = arm("PUT", f"{workspace_id}/models/3f2a9c/versions/1", json=body)
+    assert made.status_code == 201, made.text
+    assert "3f2a9c" not in [one.name for one in client.models.list()]
+    assert client.models.get("3f2a9c", version="1").name == "3f2a9c"
+
+
+def _uploaded(client):
+    default = client.datastores.get_default(include_secrets=True)
+    url = f"https://{default.account_name}.blob.core.windows.net"
+    with BlobServiceClient(url, default.credentials.sas_token) as blobs:
+        blobs.get_blob_client(default.container_name, "by-the-way/model.txt").upload_blob(b"1", overwrite=True)
+    return "azureml://datastores/workspaceblobstore/paths/by-the-way/model.txt"
+
+
+def test_a_version_of_ten_digits(client):
+    made = client.models.create_or_update(Model(name="timed", version="1796043203", path=_uploaded(client)))
+    assert made.version == "1796043203"

@@ -286,22 +286,30 @@ def test_health_swagger_and_other_paths(endpoint):
 
 
 def test_a_description_beside_the_script_is_the_answer(workspace, endpoint, project, tmp_path):
-    from azure.ai.ml.entities import CodeConfiguration, DataCollector, DeploymentCollection
+    from azure.ai.ml.entities import CodeConfiguration
 
     (tmp_path / "score.py").write_text(SCORE)
     (tmp_path / "swagger2.json").write_text('{"swagger": "2.0", "info": {"title": "two"}}')
     (tmp_path / "swagger3.json").write_text('{"openapi": "3.0.0", "info": {"title": "three"}}')
     code = CodeConfiguration(code=str(tmp_path), scoring_script="score.py")
-    collector = DataCollector(collections={"model_inputs": DeploymentCollection(enabled="true")})
-    wanted = deployment(project, "tern-delays", "described", code_configuration=code, data_collector=collector)
+    wanted = deployment(project, "tern-delays", "described", code_configuration=code)
     workspace.ml.online_deployments.begin_create_or_update(wanted).result()
     headers = {"Authorization": f"Bearer {endpoint.key}", "azureml-model-deployment": "described"}
     for version, title in (("", "two"), ("?version=3", "three"), ("?version=3.1", "ML service")):
         answer = requests.get(endpoint.made.openapi_uri + version, headers=headers, timeout=60)
         assert answer.json()["info"]["title"] == title
-    assert "not collected" in logs(workspace, "described")
-    assert "not collected" not in logs(workspace, "blue")
     workspace.ml.online_deployments.begin_delete("described", "tern-delays").result()
+
+
+def test_what_would_not_be_collected_is_refused(workspace, endpoint, project):
+    from azure.ai.ml.entities import DataCollector, DeploymentCollection
+    from azure.core.exceptions import HttpResponseError
+
+    collector = DataCollector(collections={"model_inputs": DeploymentCollection(enabled="true")})
+    with pytest.raises(HttpResponseError, match="data_collector"):
+        workspace.ml.online_deployments.begin_create_or_update(
+            deployment(project, "tern-delays", "collecting", data_collector=collector)
+        ).result()
 
 
 # Logs, scale, time

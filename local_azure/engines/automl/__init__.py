@@ -6,6 +6,8 @@ first choice is the algorithm; the algorithms have the names that Azure Machine 
 names alone and loads nothing.
 """
 
+from pathlib import Path
+
 CLASSIFICATION, REGRESSION = "classification", "regression"
 
 # The order is that in which each is tried once with its usual settings.
@@ -42,6 +44,7 @@ TRANSFORMERS = (
     "WordEmbedding", "NaiveBayes", "CountVectorizer", "HashOneHotEncoder",
 )  # fmt: skip
 STRATEGIES = ("mean", "median", "most_frequent", "constant")  # of the imputer
+SERVE = Path(__file__).with_name("serve.py")  # left beside a model
 TASK, EVENTS, MODEL, SUMMARY = "task.json", "events.jsonl", "mlflow-model", "featurization_summary.json"
 
 

@@ -68,10 +68,47 @@ class _Rest(Route):
         return super().matches(scope) if host.endswith(OWN_HOSTS) else (Match.NONE, {})
 
 
+METHODS = ["GET", "PUT", "PATCH", "POST", "DELETE", "HEAD"]
+# What clients ask for at addresses that are not answered: a part of the path, and what it is
+NOT_HERE = {
+    "/connections": "connections of a workspace",
+    "/package": "packages of models (models.package)",
+    "/modelmanagement/": "model management of version 1 of the SDK (azureml-core)",
+    "/featurestoreentities": "feature stores",
+    "/featuresets": "feature stores",
+    "/outboundrules": "managed networks of a workspace",
+    "/privateendpointconnections": "private endpoints",
+    "/privatelinkresources": "private endpoints",
+    "/serverlessendpoints": "serverless endpoints of models",
+    "/marketplacesubscriptions": "models of the marketplace",
+    "/endpoints": "connections to Foundry resources",
+    "/diagnose": "diagnosis of a workspace",
+    "/quotas": "quotas of single workspaces",
+    "/dataversion/": "mltable and azureml-fsspec (data by version)",
+    "/datastore/v1.0": "mltable and azureml-fsspec (datastores by name)",
+    "/dataset": "data sets of version 1 of the SDK",
+    "/pipelines/": "pipelines of version 1 of the SDK",
+    "/execution/": "runs of version 1 of the SDK (azureml-core)",
+    "/labelingjobs": "labelling of data",
+    "/virtualclusters": "virtual clusters",
+    "/capabilityhosts": "capability hosts",
+}
+
+
 async def nothing_here(request):
-    """What Azure may have at these addresses, and the local Azure has not."""
+    """What Azure may have at these addresses, and the local Azure has not.
+
+    501 of Resource Manager; 400 of the services below it, whose clients try again for minutes after a 5xx.
+    """
     arm.require_token(request)
-    raise arm.not_yet(f"{request.method} {request.url.path}")
+    path = request.url.path.lower()
+    what = next((what for part, what in NOT_HERE.items() if part in path), None)
+    error = arm.not_yet(
+        f"{what} ({request.method} {request.url.path})" if what else f"{request.method} {request.url.path}"
+    )
+    if request.url.hostname != "management.azure.com":
+        error.status = 400
+    raise error
 
 
 routes = [
@@ -92,5 +129,9 @@ routes = [
     *batch_deployments.routes,
     *batch_scoring.routes,
     *scoring.routes,
-    _Rest("/{rest:path}", nothing_here, methods=["GET", "PUT", "PATCH", "POST", "DELETE", "HEAD"]),
+    *(
+        arm.AnyCaseRoute(f"{start}/providers/{arm.PROVIDER}/{{rest:path}}", nothing_here, methods=METHODS)
+        for start in ("/subscriptions/{subscription}", arm.GROUP)
+    ),
+    _Rest("/{rest:path}", nothing_here, methods=METHODS),
 ]

@@ -75,6 +75,7 @@ def ensure_first(state):
         computes.create_cluster(state, path, "cpu-cluster", most=2)
     for workspace in arm.workspaces(state):
         datastores.ensure_account(state, workspace)
+        datastores.ensure_file_stores(state, workspace["id"])
 
 
 async def delete(state, path):
@@ -113,6 +114,42 @@ async def listed(request):
     return arm.page(request, found)
 
 
+# What a workspace can have on Azure and would silently not have here: member, what it is, whether it is asked for
+UNKEPT = (
+    ("managedNetwork", "managed network (isolation_mode)", lambda one: _text(one, "isolationMode") != "disabled"),
+    ("networkAcls", "network rules", bool),
+    ("encryption", "customer-managed key", lambda one: _text(one, "status") == "enabled"),
+    ("systemDatastoresAuthMode", "datastores that are opened by identity", lambda one: str(one).lower() != "accesskey"),
+    ("enableDataIsolation", "isolation of data", lambda one: str(one).lower() == "true"),
+    ("primaryUserAssignedIdentity", "user-assigned identity", bool),
+    ("serverlessComputeSettings", "settings of serverless compute", lambda one: any(one.values())),
+    ("hubResourceId", "project of a hub", bool),
+)
+
+
+def _text(value, name):
+    return str((value or {}).get(name) or "disabled").lower()
+
+
+def refuse_unkept(given, path=None):
+    """501, by its name, for what would be accepted and not kept. given: members of ARM. path: of the workspace."""
+    for member, what, asked in UNKEPT:
+        value = given.get(member)
+        if value and asked(value):
+            raise arm.not_yet(
+                f"{what} for a workspace", "It has workspaces on the open network, each with its account."
+            )
+    before = path and given.get("storageAccount")
+    own = datastores.account_of(path) if before else None
+    if before and arm.name_of(str(before)).lower() != own:
+        raise arm.not_yet("storage account of one's own for a workspace", f"This one's is called {own}.")
+
+
+def refuse_identity(body):
+    if "userassigned" in str((arm.expect(body, "identity", dict) or {}).get("type")).lower().replace(",", ""):
+        raise arm.not_yet("user-assigned identity for a workspace", "A workspace here has its own.")
+
+
 async def write(request):
     """PUT: a workspace, without a template around it."""
     resource_groups.require(request)
@@ -123,6 +160,8 @@ async def write(request):
         raise arm.not_yet(f"workspaces of the kind {body['kind']}")
     there = arm.find(state, path)
     settings = arm.properties_of(body)
+    refuse_unkept(settings, path)
+    refuse_identity(body)
     location, tags = arm.expect(body, "location", str, arm.REGION), arm.expect(body, "tags", dict)
     resource = create(state, path, location, tags, settings)
     return arm.done(request, resource, 200 if there else 201)
@@ -134,6 +173,8 @@ async def change(request):
     before = arm.get(state, arm.workspace_of(request))
     body = await arm.body_of(request)
     given = arm.expect(body, "properties", dict, {})
+    refuse_unkept(given)
+    refuse_identity(body)
     settings = before["properties"] | {name: value for name, value in given.items() if value is not None}
     tags = arm.expect(body, "tags", dict, before["tags"])
     return JSONResponse(create(state, before["id"], before["location"], tags, settings))

@@ -12,7 +12,7 @@ from .... import folders
 from ....errors import AzureError
 from ... import storage
 from .. import arm, limits
-from . import datastores, references, versions
+from . import curated, datastores, references, versions
 from .references import resolve, version_of
 
 __all__ = ["put_version", "resolve", "routes", "version_of"]
@@ -25,6 +25,7 @@ MODEL_TYPES = ("custom_model", "mlflow_model", "triton_model")
 DEFAULT_VERSION = "azureml_default"  # what clients call the version of a component when they name none
 DESCRIBING = ("description", "tags", "properties", "isArchived", "isAnonymous", "stage", "provisioningState")
 MLMODEL = "MLmodel"
+ANONYMOUS = "azureml_anonymous"  # the name of components that were given none
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,19 @@ def _in_view(request, resources):
 async def list_containers(request):
     state = request.app.state
     path = f"{arm.home_of(request)}/{_kind(request).collection}"
-    hidden = ("azureml_anonymous", "CliV2AnonymousEnvironment")
-    found = [one for one in arm.children(state, path) if one["name"] not in hidden]
-    return _page(request, [_described(state, one) for one in _in_view(request, found)])
+    found = [one for one in _in_view(request, arm.children(state, path)) if not _is_hidden(state, one)]
+    shown = [_described(state, one) for one in found]
+    if path.endswith("/environments") and not references.is_registry(path):
+        shown += _in_view(request, curated.containers(arm.home_of(request)))
+    return _page(request, shown)
+
+
+def _is_hidden(state, container):
+    """Whether a name is only of what clients made by the way, such as the model of a deployment: it is not listed."""
+    if container["name"] in (ANONYMOUS, "CliV2AnonymousEnvironment"):
+        return True
+    kept = versions.of(state, container["id"])
+    return bool(kept) and all(one["properties"].get("isAnonymous") for one in kept)
 
 
 async def get_container(request):
@@ -195,6 +206,9 @@ async def list_versions(request):
     if kind.collection == "codes" and query.get("hash"):
         return _page(request, _with_hash(state, arm.home_of(request), query["hash"]))
     if not kind.empty_list and not arm.find(state, container):
+        home, name = arm.home_of(request), request.path_params["name"]
+        if kind.collection == "environments" and (found := curated.find(home, name)):
+            return _page(request, [found])
         raise references.missing(arm.home_of(request), kind.collection, request.path_params["name"])
     found = versions.of(state, container)
     if re.fullmatch(r"createdtime( asc)?", query.get("$orderBy", ""), re.IGNORECASE):
@@ -237,7 +251,8 @@ async def put_version_request(request):
         path = references.resolve(state, workspace, properties["modelUri"])
         properties["flavors"] = await run_in_threadpool(flavors_of, path)
     if collection == "components":  # clients read name and version from there
-        properties["componentSpec"] |= {"name": names["name"], "version": names["version"]}
+        own = {"name": names["name"]} if names["name"] != ANONYMOUS else {}  # which keeps the name it was written with
+        properties["componentSpec"] |= {"version": names["version"], **own}
     resource = put_version(state, workspace, collection, names["name"], names["version"], properties)
     return _answer(resource, 201 if made else 200)
 

@@ -11,6 +11,8 @@ from .. import arm
 
 DEFAULT = "workspaceblobstore"
 ARTIFACTS = "workspaceartifactstore"
+FILES, WORKING = "workspacefilestore", "workspaceworkingdirectory"
+BUILT_IN = (DEFAULT, ARTIFACTS, FILES, WORKING)
 ARTIFACT_CONTAINER = "azureml"
 SECRETS = "ml-secret"  # kind of the store's records: what a learner gave to open a datastore; key: its ARM id
 OPENED_BY = ("AccountKey", "Sas", "None")
@@ -58,12 +60,26 @@ def _blob_store(account, container, opened_by="AccountKey", **more):
 
 
 def create_built_in(state, workspace, account):
-    """The two datastores that every workspace has."""
+    """The datastores that every workspace has."""
     containers = {DEFAULT: f"azureml-blobstore-{uuid.uuid4()}", ARTIFACTS: ARTIFACT_CONTAINER}
     for name, container in containers.items():
         storage.create_container(state, account, container)
         properties = _blob_store(account, container, isDefault=name == DEFAULT)
         arm.put(state, f"{workspace}/datastores/{name}", {"properties": properties})
+    ensure_file_stores(state, workspace)
+
+
+def ensure_file_stores(state, workspace):
+    """The two datastores of file shares, which are there by name alone: this machine has no file shares."""
+    shares = {FILES: f"azureml-filestore-{uuid.uuid4()}", WORKING: f"code-{uuid.uuid4()}"}
+    for name, share in shares.items():
+        if not arm.find(state, f"{workspace}/datastores/{name}"):
+            properties = _blob_store(account_of(workspace), None) | {
+                "datastoreType": "AzureFile",
+                "fileShareName": share,
+            }
+            properties.pop("containerName")
+            arm.put(state, f"{workspace}/datastores/{name}", {"properties": properties})
 
 
 def get(state, workspace, name):
@@ -77,6 +93,8 @@ def get(state, workspace, name):
 def path(state, workspace, name, relative=""):
     """Where a path of a datastore lies on disk. It need not exist; 404 if the datastore does not."""
     properties = get(state, workspace, name)["properties"]
+    if properties["datastoreType"] == "AzureFile":
+        raise arm.not_yet(f"file shares, such as that of the datastore {name}", f"Take {DEFAULT}.")
     return storage.path_of(state, properties["accountName"], properties["containerName"], relative)
 
 
@@ -107,7 +125,7 @@ async def write(request):
     if given.get("datastoreType") != "AzureBlob":
         raise arm.not_yet(f"datastore of the type {given.get('datastoreType')}", "It has AzureBlob.")
     before = arm.find(state, f"{workspace}/datastores/{name}")
-    if before and name in (DEFAULT, ARTIFACTS):
+    if before and name in BUILT_IN:
         raise arm.user_error(f"{name} is a datastore of the workspace itself and cannot be changed.")
     for key in ("accountName", "containerName"):
         if not isinstance(given.get(key), str):
@@ -128,7 +146,7 @@ async def write(request):
 
 async def remove(request):
     state, workspace, name = request.app.state, arm.workspace_of(request), request.path_params["name"]
-    if name in (DEFAULT, ARTIFACTS):
+    if name in BUILT_IN:
         raise arm.user_error(f"{name} is a datastore of the workspace itself and cannot be deleted.")
     path = f"{workspace}/datastores/{name}"
     state.store.delete(SECRETS, path.lower())

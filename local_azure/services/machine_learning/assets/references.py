@@ -7,7 +7,7 @@ from ....errors import AzureError
 from ... import storage
 from ...storage.routes import HOST as BLOB_HOST
 from .. import arm
-from . import datastores, versions
+from . import curated, datastores, versions
 
 DATASTORE = re.compile(r"azureml:/*(?:subscriptions/.*?/)?datastores/([^/]+)/paths/?(.*)", re.IGNORECASE)
 RUN = re.compile(r"azureml:/*jobs/([^/]+)/outputs/([^/]+)(?:/paths)?/?(.*)", re.IGNORECASE)
@@ -64,10 +64,13 @@ def version_of(state, workspace, collection, name, version=None, label=None):
         if label.lower() not in LABELS.get(collection, ("latest",)):
             raise arm.user_error(f"{name} has no label {label}. Assets here have the label latest.", 404, "NotFound")
         found = versions.latest(state, f"{workspace}/{collection}/{name}")
+        found = found or (curated.find(workspace, name) if collection == "environments" else None)
         if not found:
             raise missing(workspace, collection, name)
         return found
     found = arm.find(state, f"{workspace}/{collection}/{name}/versions/{version}")
+    if not found and collection == "environments":
+        found = curated.find(workspace, name, version)
     if not found:
         raise missing(workspace, collection, name, version)
     return found
@@ -113,7 +116,8 @@ def asset(state, reference):
         return version_of(state, home, collection.lower(), name, label=label)
     found = OF_REGISTRY.fullmatch(reference)
     if not found:
-        return arm.get(state, reference.removeprefix("azureml:"))
+        path = reference.removeprefix("azureml:")
+        return arm.find(state, path) or curated.by_id(path) or arm.get(state, path)
     registry, kind, name, by, which = found.groups()
     version, label = (which, None) if by.lower() == "versions" else (None, which)
     return version_of(state, registry_of(state, registry), kind.lower(), name, version, label)

@@ -47,6 +47,7 @@ async def deploy(request):
         raise arm.not_yet(f"workspaces of the kind {given['kind']}")
     resource_groups.require(request)
     path = arm.workspace_path(names["subscription"], names["group"], name)
+    _refuse_unkept(given)
     settings = {
         key: given.get(key) for key in ("friendlyName", "description", "publicNetworkAccess", "imageBuildCompute")
     }
@@ -63,6 +64,29 @@ async def deploy(request):
     arm.finish_operation(state, described["correlationId"])
     resource = arm.put(state, where, {"properties": described})
     return arm.accepted(request, described["correlationId"], resource)
+
+
+# The template's names of what workspaces.py refuses
+MEMBERS = {
+    "managedNetwork": "managedNetwork", "systemDatastoresAuthMode": "systemDatastoresAuthMode",
+    "enable_data_isolation": "enableDataIsolation", "primaryUserAssignedIdentity": "primaryUserAssignedIdentity",
+    "serverless_compute_settings": "serverlessComputeSettings", "workspace_hub": "hubResourceId",
+}  # fmt: skip
+EXISTING = {
+    "storageAccountOption": "storage account", "keyVaultOption": "key vault", "containerRegistryOption": "registry of "
+    "containers", "applicationInsightsOption": "Application Insights",
+}  # fmt: skip
+
+
+def _refuse_unkept(given):
+    """501, by its name, for what a workspace of this template would not have here."""
+    members = {ours: given.get(theirs) for theirs, ours in MEMBERS.items()}
+    members["encryption"] = {"status": given.get("encryption_status")}
+    workspaces.refuse_unkept(members)
+    workspaces.refuse_identity({"identity": given.get("identity")})
+    for option, what in EXISTING.items():
+        if str(given.get(option)).lower() == "existing":
+            raise arm.not_yet(f"{what} of one's own for a workspace", "A workspace here makes its own.")
 
 
 async def read_deployment(request):

@@ -191,8 +191,8 @@ def _start_log(path, asked):
         f"The model is served on this machine with Python {platform.python_version()}: {sys.executable}",
         "What the script imports must be installed there. On Azure, the environment decides.",
     ]
-    if asked.get("dataCollector") or asked.get("appInsightsEnabled"):
-        lines.append("Requests and answers are not collected, and nothing is sent to Application Insights.")
+    if asked.get("appInsightsEnabled"):
+        lines.append("Nothing is sent to Application Insights.")
     commands.write(path, "\n".join(lines) + "\n")
 
 

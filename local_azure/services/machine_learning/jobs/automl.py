@@ -403,8 +403,15 @@ class Search:
         await self.note_model(best)
 
     def keep(self, outputs, own):
-        """The files of the best trial, and the report in the folder of the job too; runs in a thread."""
-        shutil.copytree(self.place / engine.MODEL, outputs / engine.MODEL, dirs_exist_ok=True)
+        """The files of the best trial, and the report in the folder of the job too; runs in a thread.
+
+        Beside the MLflow model those that Azure leaves for a deployment with a script of one's own.
+        """
+        made = self.place / engine.MODEL
+        shutil.copytree(made, outputs / engine.MODEL, dirs_exist_ok=True)
+        for source, name in (("model.pkl", "model.pkl"), ("conda.yaml", "conda_env_v_1_0_0.yml")):
+            shutil.copy2(made / source, outputs / name)
+        shutil.copy2(engine.SERVE, outputs / "scoring_file_v_1_0_0.py")
         for folder in (outputs, own):
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(self.place / engine.SUMMARY, folder)

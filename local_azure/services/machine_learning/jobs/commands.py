@@ -307,6 +307,11 @@ def _ended(state, run, command, outcome, said, log, seconds):
         f"Execution failed. User process '{program}' exited with status code {outcome.code}. Please check log file "
         f"'{runs.USER_LOG}' for error details." + (f" Error: {said}" if said else "")
     )
+    if "ModuleNotFoundError" in said:
+        message += (
+            f"\nThe environment that the job asked for was not built: the log '{runs.BUILD_LOG}' says what ran in its "
+            "place. The command may install a package first: pip install …"
+        )
     return runs.move(state, run, "Failed", error=runs.user_error(message))
 
 

@@ -282,7 +282,9 @@ class Sweep:
             runs.move(self.state, self.run, "Canceled", **(changes | {"warnings": warnings}))
         elif set(self.over) == {"Failed"}:
             first = next(iter(self.settings))
-            message = f"All {len(self.over)} trials have failed. The log of {first} says how the first one did."
+            child = runs.find(self.state, self.run["workspace"], first)
+            why = ((child and child["error"]) or {}).get("error", {}).get("message", "")
+            message = f"All {len(self.over)} trials have failed. The first one, {first}: {why}".strip()
             runs.move(self.state, self.run, "Failed", error=runs.user_error(message), **changes)
         elif not self.values and self.run["pipelineChild"] and self.asked.get("outputs"):
             runs.move(self.state, self.run, "Failed", error=runs.user_error(message), **changes)  # none to hand on
