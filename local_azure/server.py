@@ -6,6 +6,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import socket
 import time
 
@@ -66,6 +67,8 @@ class Dispatcher:
             return
         state.last_request = time.monotonic()
         state.requests += 1
+        if "//" in scope["path"] and host.endswith(resource_manager.HOSTS):
+            scope["path"] = re.sub("/+", "/", scope["path"])  # SDKs leave an empty part in generic paths; ARM skips it
         service = self.service_for(host, scope)
         await state.faults.strike(host, scope["state"].get("client"))
         if kinds := getattr(service, "ACCOUNTS", ()):
