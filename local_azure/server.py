@@ -67,8 +67,8 @@ class Dispatcher:
             return
         state.last_request = time.monotonic()
         state.requests += 1
-        if "//" in scope["path"] and host.endswith(resource_manager.HOSTS):
-            scope["path"] = re.sub("/+", "/", scope["path"])  # SDKs leave an empty part in generic paths; ARM skips it
+        if host.endswith(resource_manager.HOSTS):  # SDKs leave empty parts in paths; ARM skips them
+            scope["path"] = re.sub("/+", "/", scope["path"].rstrip("/")) or "/"
         service = self.service_for(host, scope)
         await state.faults.strike(host, scope["state"].get("client"))
         if kinds := getattr(service, "ACCOUNTS", ()):

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ...errors import AzureError
+from ...userdata import ACCOUNT
 from . import results
 from .kinds import KINDS, refusal
 from .positions import text_elements
@@ -170,7 +171,8 @@ async def _run(state, key):
             if all(task["status"] in ENDED for task in job["tasks"]):
                 _end(job, _overall(job["tasks"]))
             state.store.put(STORE, key, job)
-            results.count(state, job["account"], KINDS[job["tasks"][number]["kind"]], changes.get("outcomes", ()))
+            kind, account = KINDS[job["tasks"][number]["kind"]], job.get("account", ACCOUNT)
+            results.count(state, account, kind, changes.get("outcomes", ()))
 
 
 async def _perform(store, job, number):
@@ -212,11 +214,12 @@ def _overall(tasks):
 
 
 def _job(request):
-    """The job that the path names. A job of another API, an expired one and an unknown one are alike not there."""
+    """The job that the path names. One of another account or API, an expired and an unknown one are alike not there."""
     store, key = request.app.state.store, request.path_params["job"]
     job = store.get(STORE, key)
     older = request.url.path.startswith("/text/")
-    if job is None or _expired(job) or (job["version"] == "v3.1") != older:
+    others = job and job.get("account", ACCOUNT) != account_of(request)
+    if job is None or others or _expired(job) or (job["version"] == "v3.1") != older:
         raise AzureError(404, "NotFound", f"There is no job {key}. Jobs are kept for 24 hours.")
     return job
 

@@ -16,15 +16,12 @@ MOST_ELEMENTS_IN_JOB = 125_000  # text elements of all documents of a job
 MOST_IN_JOB = 25  # documents of a job
 MOST_SENTENCES = 20  # of a summary
 LENGTHS = {"short": 1, "medium": 3, "long": 5}  # sentences of an abstractive summary, where the caller names a length
-OWN_HOSTS = (".cognitiveservices.azure.com", ".services.ai.azure.com")  # where each account has a name of its own
-FIRST = "local-azure-course"  # the account that is there from the beginning
 UNITS = {"TextElements_v8": TEXT_ELEMENTS, "TextElement_v8": TEXT_ELEMENTS, CODE_POINTS: CODE_POINTS, UTF16: UTF16}
 
 
 def account_of(request):
-    """The name of the account that a request reached: the first label of its host name."""
-    host = request.url.hostname or ""
-    return host.partition(".")[0] if host.endswith(OWN_HOSTS) else FIRST
+    """The name of the account that a request reached: by its host name, or by its key where the host is a region's."""
+    return request.state.account["name"]
 
 
 def invalid(code, message, title="Invalid request."):

@@ -52,7 +52,8 @@ def route(path, handler, methods=("GET",), versions=None, audiences=AUDIENCES, p
         require_subscription(request)
         if versions:
             check_version(request, versions, place)
-        return await handler(request)
+        answer = await handler(request)
+        return Response(None, 204) if request.method == "HEAD" else answer  # HEAD asks whether there is one
 
     return AnyCaseRoute(path, guarded, methods=list(methods), name=handler.__name__)
 

@@ -100,11 +100,6 @@ async def read(request):
     return JSONResponse(require(request))
 
 
-async def exists(request):
-    """HEAD: 204 or 404, without a body."""
-    return Response(None, 204 if find(request.app.state, path_of(request)) else 404)
-
-
 async def listed(request):
     found = groups(request.app.state, request.path_params["subscription"])
     if text := request.query_params.get("$filter"):
@@ -216,8 +211,7 @@ async def not_yet(request):
 
 routes = [
     arm.route("/subscriptions/{subscription}/resourceGroups", listed, versions=VERSIONS),
-    arm.route(arm.GROUP, exists, ("HEAD",), VERSIONS),
-    arm.route(arm.GROUP, read, ("GET",), VERSIONS),
+    arm.route(arm.GROUP, read, versions=VERSIONS),
     arm.route(arm.GROUP, write, ("PUT",), VERSIONS),
     arm.route(arm.GROUP, change, ("PATCH",), VERSIONS),
     arm.route(arm.GROUP, remove, ("DELETE",), VERSIONS),
