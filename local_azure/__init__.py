@@ -33,6 +33,9 @@ __all__ = ["fault", "start", "usage"]
 ENDPOINT = f"https://{ACCOUNT}.cognitiveservices.azure.com"
 TRACKING = "azureml://local.api.azureml.ms"  # MLflow's address of workspaces here begins like this
 OWN_AZURE = ("FOUNDRY_ENDPOINT", "AZUREML_WORKSPACE_NAME")  # variables that, set by the learner, mean: my own Azure
+# In `.env` a subscription alone does, too: chapter 1 creates everything in it. In the environment it does not, since
+# people have it there for other work, which must not make a notebook cost money.
+OWN_AZURE_IN_FILE = (*OWN_AZURE, "AZURE_SUBSCRIPTION_ID")
 PLACEHOLDER = re.compile(r"[{}<>]|^(https?://)?your?([-_ ]|$)", re.IGNORECASE)  # {YOUR_ENDPOINT}, <…>, your-resource
 MARK = "LOCAL_AZURE"  # set to the port in every process that `start()` prepared
 ALWAYS_LOCAL = (
@@ -63,11 +66,11 @@ def _own_azure():
     if os.environ.get(ALWAYS_LOCAL) == "1":
         return None
     named = _dotenv()
-    if own := _first_own(named):
+    if own := _first_own(named, OWN_AZURE_IN_FILE):
         _leave()
         os.environ.update(named)
         return own
-    return None if MARK in os.environ else _first_own(os.environ)
+    return None if MARK in os.environ else _first_own(os.environ, OWN_AZURE)
 
 
 def _dotenv():
@@ -75,9 +78,9 @@ def _dotenv():
     return {name: value for name, value in dotenv.dotenv_values(file).items() if value} if file else {}
 
 
-def _first_own(named):
+def _first_own(named, variables):
     """The first value that names an Azure of the learner's own: neither a placeholder nor the local Azure's name."""
-    return next((named[name] for name in OWN_AZURE if named.get(name) and not _why_local(name, named)), None)
+    return next((named[name] for name in variables if named.get(name) and not _why_local(name, named)), None)
 
 
 def _why_local(name, named):
@@ -87,7 +90,8 @@ def _why_local(name, named):
         return f"{name} is still the placeholder {value}"
     host = urllib.parse.urlsplit(value).hostname or ""
     workspace = value == WORKSPACE and named.get("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION) == SUBSCRIPTION
-    if host.startswith(f"{ACCOUNT}.") or (name == "AZUREML_WORKSPACE_NAME" and workspace):
+    subscription = name == "AZURE_SUBSCRIPTION_ID" and value == SUBSCRIPTION
+    if host.startswith(f"{ACCOUNT}.") or subscription or (name == "AZUREML_WORKSPACE_NAME" and workspace):
         return f"{name} names the local Azure"
     return None
 
@@ -96,7 +100,7 @@ def _not_meant(named):
     """A sentence about what stands in `.env` and leads to no Azure of the learner's own; "" if there is nothing."""
     if os.environ.get(ALWAYS_LOCAL) == "1":
         return ""
-    return next((f" In .env, {_why_local(name, named)}." for name in OWN_AZURE if named.get(name)), "")
+    return next((f" In .env, {_why_local(name, named)}." for name in OWN_AZURE_IN_FILE if named.get(name)), "")
 
 
 _before = {}  # what start() replaced in this process: name -> value, or None where there was none

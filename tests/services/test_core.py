@@ -20,6 +20,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local_azure.userdata import SUBSCRIPTION
+
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGE = "https://local-azure-course.cognitiveservices.azure.com/language/:analyze-text?api-version=2023-04-01"
 EMPTY = {"kind": "LanguageDetection", "analysisInput": {"documents": [{"id": "1", "text": ""}]}}
@@ -172,6 +174,8 @@ def test_an_endpoint_in_the_environment_counts_as_one_s_own(fresh, own_azure):
             "FOUNDRY_ENDPOINT names the local Azure",
         ),
         ("AZUREML_WORKSPACE_NAME=course", "AZUREML_WORKSPACE_NAME names the local Azure"),
+        ("AZURE_SUBSCRIPTION_ID=<subscription id>", "AZURE_SUBSCRIPTION_ID is still the placeholder <subscription id>"),
+        (f"AZURE_SUBSCRIPTION_ID={SUBSCRIPTION}", "AZURE_SUBSCRIPTION_ID names the local Azure"),
     ],
 )
 def test_a_dotenv_that_names_nobodys_azure_means_the_local_one_and_says_why(machine, line, why):
@@ -189,6 +193,14 @@ def test_one_s_own_workspace_may_be_called_as_the_local_one(fresh):
     assert fresh.run(START).startswith("Your own Azure: course.")
     (fresh.work / ".env").write_text("FOUNDRY_ENDPOINT=<endpoint>\nAZUREML_WORKSPACE_NAME=harbour\n")
     assert fresh.run(START).startswith("Your own Azure: harbour.")
+
+
+def test_a_subscription_in_dotenv_is_enough_to_create_everything_in_it(fresh):
+    """In the environment it is not: people have it there for other work."""
+    mine = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+    assert fresh.run(START, AZURE_SUBSCRIPTION_ID=mine).startswith("Local Azure")
+    (fresh.work / ".env").write_text(f"AZURE_SUBSCRIPTION_ID={mine}\n")
+    assert fresh.run(START).startswith(f"Your own Azure: {mine}.")
 
 
 def test_mlflow_tracks_in_the_workspace_as_on_a_compute_instance(fresh):
