@@ -39,6 +39,7 @@ PAGE_WORDS = (1000, 1500)
 NOTEBOOK_WORDS = 1500
 LONGEST_STRETCH = 8  # code cells in a row in which the learner writes nothing
 REQUIRED = (3, 5)  # exercises of a notebook
+MOST_MINUTES = 45  # of required work in a notebook
 SAID_TWICE = 8  # words in a row
 REASON = 5  # words, at least, of a reason to lift a bound
 BOUNDS = {"figures", "sentence", "twice", "words", "first", "stretch", "exercises", "calls", "box", "table"}
@@ -144,6 +145,14 @@ def number_of_exercises(notebook) -> Findings:
     low, high = (0, 0) if all_optional(notebook) else REQUIRED
     if not low <= len(required) <= high:
         yield "exercises", f"{len(required)} required exercises; {low} to {high} here, the others are optional"
+
+
+def minutes_of_notebook(notebook) -> Findings:
+    required, optional = minutes_of(notebook)
+    if not required + optional:
+        yield "minutes", "no **Time:** 45 minutes"
+    if required > MOST_MINUTES:
+        yield "minutes", f"{required} minutes of required work; at most {MOST_MINUTES}"
 
 
 def calls_of_solutions(notebooks) -> Findings:
@@ -265,6 +274,7 @@ def departures(path: Path) -> list[str]:
         yield from words_of_notebook(notebook)
         yield from own_lines(notebook)
         yield from number_of_exercises(notebook)
+        yield from minutes_of_notebook(notebook)
 
     found = [f"book/{path.name}: {sentence}" for sentence in kept(of_page(), text)]
     for file, notebook in notebooks.items():

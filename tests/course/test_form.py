@@ -249,6 +249,13 @@ def test_minutes_are_the_sum_of_the_notebooks():
     assert bounds(form.minutes({"practice": 45}, given[:1])) == ["minutes"]
 
 
+def test_a_notebook_is_an_evening_at_most():
+    assert bounds(form.minutes_of_notebook(timed(code(), "45 minutes, 20 more for the optional exercises"))) == []
+    assert bounds(form.minutes_of_notebook(timed(code(), "50 minutes, all of it optional"))) == []
+    assert bounds(form.minutes_of_notebook(timed(code(), "50 minutes"))) == ["minutes"]
+    assert bounds(form.minutes_of_notebook(code())) == ["minutes"]
+
+
 def test_a_bound_of_a_whole_page_is_lifted_anywhere_in_it():
     found = [("words", "too long"), ("table", "no table"), ("figures", "too many")]
     comment = BECAUSE.format("words")
