@@ -250,6 +250,30 @@ def pii_cases(language: str | None = None) -> list[tuple[str, set, list]]:
     return cases
 
 
+def names_table() -> str:
+    """Names of people outside English: found at all, and how often what is called a person is one."""
+    counted, missed = defaultdict(lambda: [0, 0, 0]), []
+    for line in (DATA / "names.txt").read_text(encoding="utf-8").splitlines():
+        language, marked = line.split("\t", 1)
+        text, marks = read_marked(marked)
+        answers = [one for one in marked_entities(pii.recognize(text, language)) if one[2] == "Person"]
+        found = [mark for mark in marks if any(one[0] < mark[1] and mark[0] < one[1] for one in answers)]
+        for name in (language, "all"):
+            counted[name] = [
+                old + new for old, new in zip(counted[name], map(len, (marks, answers, found)), strict=True)
+            ]
+        missed += [f"- missed “{text[a:b]}” in “{text}”" for a, b, _ in marks if (a, b, "Person") not in found]
+        missed += [
+            f"- wrong “{text[a:b]}” in “{text}”" for a, b, _ in answers if not any(m[0] < b and a < m[1] for m in marks)
+        ]
+    lines = [
+        [name, marks, answers, accuracy(min(found, answers), answers), accuracy(found, marks)]
+        for name, (marks, answers, found) in sorted(counted.items(), key=lambda item: item[0] == "all")
+    ]
+    head = ["people in", "marked", "answered", "precision", "recall"]
+    return table(head, lines) + "\nMistakes:\n\n" + "\n".join(missed) + "\n"
+
+
 def peak_memory() -> str:
     """Megabytes of this process at its largest; only Linux tells."""
     status = Path("/proc/self/status")
@@ -305,6 +329,7 @@ def main() -> None:
         "languages": language_table(),
         "entities": score_marked(entity_cases()),
         "pii": score_marked(pii_cases()),
+        "names": names_table(),
         "speed": speed_table(),
     }
     if arguments.vader_data:

@@ -1,22 +1,25 @@
 """Personal data under Azure's category names: numbers with check digits (presidio's recognisers), shapes, and names.
 
-The patterns work in every language of the engine. Names of people and organisations need a model and are found only in
-the languages of `entities.ENGINE`. A pattern that has no check digit counts only when a word near it says what it is
-("passport", "routing"): without that, any nine digits would be a passport.
+The patterns work in every language of the engine. Names of people come from a model in the languages of
+`entities.ENGINE`, and from the rules of people.py in the others; organisations need the model. A number that has no
+check digit counts only when a word near it says what it is ("passport", "routing"): without that, any nine digits would
+be a passport.
 """
 
 import re
 import threading
 from importlib.metadata import version
 
-from . import Engine, Span, entities, formats, parsing, patterns, words
+from . import Engine, Span, entities, formats, parsing, patterns, people, words
 from .entities import Entity
 
 ENGINE = Engine(
     name="presidio-pii",
     version=version("presidio-analyzer"),
     languages=words("en es fr de pt it"),
-    source="patterns and check digits of presidio-analyzer (PyPI); names from " + parsing.SOURCE,
+    source="patterns and check digits of presidio-analyzer (PyPI); names from "
+    + parsing.SOURCE
+    + " and first names of Faker",
     licence="MIT",
 )
 
@@ -98,6 +101,8 @@ def _people(text: str, language: str) -> list[Entity]:
     if language in entities.ENGINE.languages:
         named = [e for e in entities.recognize(text, language) if e.category in _NAMES]
         found = [e for e in named if not _part_of_number(text, e)] + found
+    else:
+        found += [Entity(span, "Person", None, 0.7) for span in people.find(text, language)]
     return found
 
 

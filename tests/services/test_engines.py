@@ -325,6 +325,37 @@ def test_pii_filters():
     assert pii.recognize(bank, "en") and not pii.recognize(bank, "en", domain="phi")
 
 
+def test_people_outside_english_floor():
+    marked_, answered, found = 0, 0, 0
+    for line in (ROOT / "tests" / "data" / "names.txt").read_text(encoding="utf-8").splitlines():
+        language, sentence = line.split("\t", 1)
+        text, marks = measure.read_marked(sentence)
+        answers = [a for a in measure.marked_entities(pii.recognize(text, language)) if a[2] == "Person"]
+        marked_, answered = marked_ + len(marks), answered + len(answers)
+        found += sum(any(a[0] < end and start < a[1] for a in answers) for start, end, _ in marks)
+    assert marked_ >= 40 and found / marked_ > 0.85 and found / answered > 0.85
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "names"),
+    [
+        ("es", "Mi marido Javier Ruiz no puede entrar.", {"Javier Ruiz"}),
+        ("es", "La señora Rosa Martínez llamó.", {"Rosa Martínez"}),
+        ("es", "Rosa es el color. El Banco Santander cierra.", set()),
+        ("fr", "Monsieur Dupont et Léa attendent.", {"Dupont", "Léa"}),
+        ("fr", "C'est La Poste, rue Victor Hugo. C'est Noël.", set()),
+        ("de", "Frau Meier und mein Vater Ali Kaya warten.", {"Meier", "Ali Kaya"}),
+        ("de", "Der Ernst der Lage, Mark und Pfennig, im Mai.", set()),
+        ("pt", "A Joana e o senhor Nunes não responderam.", {"Joana", "Nunes"}),
+        ("pt", "O banco Santander Totta no Rio de Janeiro.", set()),
+        ("it", "Mia sorella Elisa e il signor Bianchi aspettano.", {"Elisa", "Bianchi"}),
+        ("it", "Roma è bella. Forza Italia, Buona Pasqua.", set()),
+    ],
+)
+def test_people_by_rule(language, text, names):
+    assert {name for category, name in marked(pii.recognize(text, language), text) if category == "Person"} == names
+
+
 def test_known_false_alarms_stay_away():
     for text in ("My IBAN is missing.", "I said hello.thanks for nothing", "My SSN changed."):
         assert not pii.recognize(text, "en"), text
