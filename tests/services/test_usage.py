@@ -72,6 +72,36 @@ def test_what_is_refused_costs_nothing(language):
     assert grown(before) == {}
 
 
+def test_each_account_has_its_own_rows_and_keeps_them(server_home):
+    from azure.identity import DefaultAzureCredential
+    from azure.mgmt.cognitiveservices import CognitiveServicesManagementClient
+    from azure.mgmt.resource.resources import ResourceManagementClient
+
+    credential, subscription = DefaultAzureCredential(), os.environ["AZURE_SUBSCRIPTION_ID"]
+    group, names, before = "rg-usage", ["tern-day", "tern-night"], local_azure.usage()
+    ResourceManagementClient(credential, subscription).resource_groups.create_or_update(
+        group, {"location": "westeurope"}
+    )
+    manager = CognitiveServicesManagementClient(credential, subscription)
+    for number, name in enumerate(names, 1):
+        body = {
+            "location": "westeurope",
+            "kind": "TextAnalytics",
+            "sku": {"name": "S"},
+            "properties": {"customSubDomainName": name},
+        }
+        made = manager.accounts.begin_create(group, name, body).result()
+        key = AzureKeyCredential(manager.accounts.list_keys(group, name).key1)
+        with TextAnalyticsClient(made.properties.endpoint, key) as client:
+            client.detect_language(["Bom dia."] * number)
+    assert [grown(before, name) for name in names] == [
+        {("LanguageDetection", "text records"): number} for number in (1, 2)
+    ]
+    assert grown(before) == {}, "nothing of it is the course's own account's"
+    manager.accounts.begin_delete(group, names[0]).result()
+    assert grown(before, names[0]) == {("LanguageDetection", "text records"): 1}, "deleting does not undo what was used"
+
+
 def test_a_table_in_a_steady_order_that_survives_a_kill(workspace, language):
     language.detect_language(["Good morning."])
     before = local_azure.usage()
