@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import random
+import subprocess
 import sys
 import time
 
@@ -201,6 +203,20 @@ def test_the_best_model_loads_anywhere(workspace, job, model, tmp_path, monkeypa
         monkeypatch.setitem(sys.modules, module, None)  # as where this package is not installed
     loaded = mlflow.sklearn.load_model(str(next(tmp_path.rglob("MLmodel")).parent))
     assert list(loaded.predict(pandas.DataFrame(ROWS))) == ["yes", "no", "no"]
+
+
+def test_the_best_trial_leaves_what_a_script_of_ones_own_needs(workspace, job, tmp_path):
+    name = job.tags["automl_best_child_run_id"]
+    workspace.ml.jobs.download(name, download_path=tmp_path, all=True)
+    files = {path.name: path for path in tmp_path.rglob("outputs/*")}
+    assert {"model.pkl", "conda_env_v_1_0_0.yml", "scoring_file_v_1_0_0.py", "mlflow-model"} <= files.keys()
+    script = "import score, json, sys; score.init(); print(json.loads(score.run(sys.stdin.read()))['result'])"
+    files["scoring_file_v_1_0_0.py"].rename(files["model.pkl"].parent / "score.py")
+    answer = subprocess.run(
+        [sys.executable, "-c", script], input=json.dumps({"data": ROWS}), capture_output=True, text=True,
+        cwd=files["model.pkl"].parent, env={**os.environ, "AZUREML_MODEL_DIR": str(files["model.pkl"].parent)},
+    )  # fmt: skip
+    assert answer.stdout.strip() == "['yes', 'no', 'no']", answer.stderr
 
 
 def test_the_best_model_is_served_without_code(workspace, model):

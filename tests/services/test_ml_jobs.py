@@ -263,6 +263,14 @@ def test_a_failing_script_leaves_its_traceback_and_raises_in_stream(workspace, c
     assert workspace.run_record(name).error["error"]["code"] == "UserError"
 
 
+def test_a_missing_module_leads_to_the_log_that_says_what_was_not_built(workspace):
+    workspace.put_job("lacks", command="python -c 'import tern_private'")
+    assert workspace.wait("lacks")["status"] == "Failed"
+    said = workspace.run_record("lacks").error["error"]["message"]
+    assert "No module named 'tern_private'" in said and "azureml-logs/20_image_build_log.txt" in said
+    assert "builds no image" in workspace.log("lacks", "azureml-logs/20_image_build_log.txt")
+
+
 def test_a_job_is_canceled_at_its_time_limit(workspace, capsys):
     name = submit(workspace, command="sleep 60", timeout=1)
     workspace.ml.jobs.stream(name)

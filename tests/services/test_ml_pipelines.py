@@ -116,6 +116,11 @@ def test_the_output_of_one_step_is_the_input_of_the_next(workspace, done, tmp_pa
     assert json.loads(text.read_text()) == {"rows": 12}
 
 
+def test_a_step_has_the_name_of_its_component(workspace, done):
+    named = {step: child.properties["azureml.moduleName"] for step, child in steps_of(workspace, done).items()}
+    assert named == {"counted": "count_rows", "shown": "step"}
+
+
 def test_a_pipeline_is_streamed(workspace, done, capsys):
     workspace.ml.jobs.stream(done)
     printed = capsys.readouterr().out

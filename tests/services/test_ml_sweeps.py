@@ -127,6 +127,8 @@ def test_a_sweep_whose_trials_all_fail_has_failed(workspace, sweep):
     assert job.status == "Failed"
     assert len(list(workspace.ml.jobs.list(parent_job_name=job.name))) == 3  # no more were begun
     assert "a rate below zero" in workspace.log(f"{job.name}_0")
+    said = workspace.run_record(job.name).error["error"]["message"]
+    assert f"The first one, {job.name}_0: " in said and "a rate below zero" in said
 
 
 def test_a_metric_that_nobody_logs_leaves_no_best_trial(workspace, sweep):
