@@ -1,11 +1,13 @@
 """What jobs leave behind: links, pipes, odd names, very much of it. It costs only itself, and nobody else's time."""
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -210,6 +212,45 @@ def test_a_job_that_takes_its_own_log_away_stops_nobody(workspace):
     script = "log=$(readlink /proc/self/fd/1); rm $log; mkfifo $log; exit 3"
     workspace.put_job("mute", command=script)
     assert workspace.wait("mute")["status"] == "Failed"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the command is for a POSIX shell")
+def test_a_process_that_hides_does_not_outlive_its_job(workspace):
+    """It has another session, and an environment that says nothing."""
+    hidden = "env -i setsid sh -c 'echo $$; exec sleep 987' & sleep 0.5"
+    workspace.put_job("hides", command=hidden)
+    assert workspace.wait("hides")["status"] == "Completed"
+    with contextlib.suppress(psutil.NoSuchProcess):  # or one that nobody has asked how it ended
+        assert psutil.Process(int(workspace.log("hides").split()[0])).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_job_that_fills_its_log_is_ended(workspace):
+    workspace.put_job(
+        "talks", command="python -c \"import os\nwhile True: os.write(1, b'all work and no play' * 50000)\""
+    )
+    assert workspace.wait("talks")["status"] == "Failed"
+    assert "it printed more than 200 MB" in workspace.run_record("talks").error["error"]["message"]
+
+
+def test_others_are_answered_while_very_many_jobs_wait(workspace, language):
+    for number in range(300):
+        assert workspace.put_job(f"crowd-{number}", command="sleep 600").status_code == 201
+    within_a_tenth(language, lambda: True)
+    for number in reversed(range(300)):
+        assert workspace.http("POST", f"/jobs/crowd-{number}/cancel").status_code == 200
+
+
+def test_a_description_of_a_model_that_no_memory_holds(workspace, tmp_path):
+    from azure.ai.ml.entities import Model
+    from azure.core.exceptions import HttpResponseError
+
+    levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    bomb = f"l0: &l0 [x]\n{levels}flavors:\n  python_function: {{data: *l29}}\n"
+    (tmp_path / "MLmodel").write_text(bomb)
+    with contextlib.suppress(HttpResponseError):
+        made = workspace.ml.models.create_or_update(Model(name="bomb", path=str(tmp_path), type="mlflow_model"))
+        assert len(str(made.flavors)) < 1_000_000
+    assert workspace.http("GET", "/computes").status_code == 200
 
 
 # The pieces

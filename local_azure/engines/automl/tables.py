@@ -42,7 +42,8 @@ def described(folder):
 
 def addresses(folder):
     """The paths in a table's description that are addresses and no names of files below the folder."""
-    return [str(where) for one in described(folder)["paths"] for where in one.values() if MARKED.match(str(where))]
+    found = [where for one in described(folder)["paths"] for where in one.values() if isinstance(where, str)]
+    return [where for where in found if MARKED.match(where)]
 
 
 def read(folder, places=None):

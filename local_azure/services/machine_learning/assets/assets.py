@@ -1,6 +1,7 @@
 """Data, environments, models, components and code: named, versioned, and immutable but for what describes them."""
 
 import re
+import reprlib
 import uuid
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ MODEL_TYPES = ("custom_model", "mlflow_model", "triton_model")
 DEFAULT_VERSION = "azureml_default"  # what clients call the version of a component when they name none
 DESCRIBING = ("description", "tags", "properties", "isArchived", "isAnonymous", "stage", "provisioningState")
 MLMODEL = "MLmodel"
+MOST_DESCRIBED = 2**20  # bytes of that file
 ANONYMOUS = "azureml_anonymous"  # the name of components that were given none
 
 
@@ -354,6 +356,8 @@ def flavors_of(path):
     try:
         if not (path / MLMODEL).is_file():  # a pipe would be waited for
             raise FileNotFoundError
+        if (path / MLMODEL).stat().st_size > MOST_DESCRIBED:
+            raise KeyError("flavors")
         described = yaml.safe_load((path / MLMODEL).read_text(encoding="utf-8"))
         flavors = described["flavors"].items()
     except OSError:
@@ -362,9 +366,18 @@ def flavors_of(path):
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         raise arm.user_error(f"The file {MLMODEL} of {path.name} lists no flavors.", inner="InvalidModel") from None
     return {
-        flavor: {"data": {key: str(value) for key, value in (data or {}).items() if value is not None}}
+        flavor: {"data": {key: _said(value) for key, value in (data or {}).items() if value is not None}}
         for flavor, data in flavors
     }
+
+
+def _said(value):
+    """A value as text. YAML can name a list within itself, and in a kilobyte one that no memory holds."""
+    if not isinstance(value, (list, dict)):
+        return str(value)
+    short = reprlib.Repr()
+    short.maxlevel, short.maxlist, short.maxdict, short.maxstring = 4, 20, 20, 500
+    return short.repr(value)
 
 
 def _environment(state, workspace, given):

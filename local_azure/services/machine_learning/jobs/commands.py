@@ -295,6 +295,10 @@ def _left_in(left, folder, name, why):
 
 
 def _ended(state, run, command, outcome, said, log, seconds):
+    if outcome.said_too_much:
+        message = f"The job was ended: it printed more than {processes.MOST_SAID // 2**20} MB."
+        write(log, f"\n{message}\n")
+        return runs.move(state, run, "Failed", error=runs.user_error(message))
     if outcome.timed_out:
         message = f"The job was canceled: it ran longer than its limit of {seconds:g} seconds."
         write(log, f"\n{message}\n")
