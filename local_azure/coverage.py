@@ -16,7 +16,11 @@ ANSWERED = "answered"
 REFUSED = "refused as Azure refuses"
 NOT_YET = "not yet"
 STATES = (ANSWERED, REFUSED, NOT_YET)
-NOT_OPERATIONS = ("close",)  # of the client object itself; nothing is sent
+# Of the client object itself: nothing is sent, or only what the caller writes
+NOT_OPERATIONS = (
+    "close", "send_request", "from_blob_url", "from_connection_string", "from_container_url", "get_blob_client",
+    "get_container_client",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,42 @@ class Client:
     operations: dict[str, tuple[str, str]]
 
 
-def _machine_learning(attribute, cls, answered="", refused=(), not_yet="", remarks=None):
-    """The operations of one group of MLClient; names between spaces."""
+def _client(package, service, name, answered="", refused=(), not_yet="", remarks=None):
+    """A client class, or one group of a client's operations; names of operations between spaces."""
     names = {name: ANSWERED for name in answered.split()} | {name: NOT_YET for name in not_yet.split()}
     named = {name: (state, (remarks or {}).get(name, "")) for name, state in names.items()}
     named |= {name: (REFUSED, reason) for name, reason in dict(refused).items()}
-    name = f"azure.ai.ml.operations:{cls}"
-    return Client("azure-ai-ml", f"Azure Machine Learning, MLClient.{attribute}", (name,), named)
+    return Client(package, service, (name,), named)
+
+
+def _machine_learning(attribute, cls, answered="", refused=(), not_yet="", remarks=None):
+    service, name = f"Azure Machine Learning, MLClient.{attribute}", f"azure.ai.ml.operations:{cls}"
+    return _client("azure-ai-ml", service, name, answered, refused, not_yet, remarks)
+
+
+def _subscriptions(attribute, cls, answered="", not_yet=""):
+    package, client = "azure-mgmt-resource-subscriptions", "SubscriptionClient"
+    service = f"Azure Resource Manager, {client}" + (f".{attribute}" if attribute else "")
+    module = "azure.mgmt.resource.subscriptions" + (".operations" if attribute else "")
+    return _client(package, service, f"{module}:{cls}", answered, (), not_yet)
+
+
+def _resources(attribute, cls, answered="", not_yet="", remarks=None):
+    service = f"Azure Resource Manager, ResourceManagementClient.{attribute}"
+    name = f"azure.mgmt.resource.resources.operations:{cls}"
+    return _client("azure-mgmt-resource", service, name, answered, (), not_yet, remarks)
+
+
+def _accounts(attribute, cls, answered="", not_yet="", remarks=None):
+    client = "CognitiveServicesManagementClient"
+    service = f"Accounts of Foundry and Language, {client}" + (f".{attribute}" if attribute else "")
+    module = "azure.mgmt.cognitiveservices" + (".operations" if attribute else "")
+    return _client("azure-mgmt-cognitiveservices", service, f"{module}:{cls}", answered, (), not_yet, remarks)
+
+
+def _blobs(cls, answered="", not_yet="", remarks=None):
+    name = f"azure.storage.blob:{cls}"
+    return _client("azure-storage-blob", f"Azure Blob Storage, {cls}", name, answered, (), not_yet, remarks)
 
 
 SHARE = {"share": "copied into a registry, with its files"}
@@ -158,6 +191,136 @@ MACHINE_LEARNING = (
     ),
 )  # fmt: skip
 
+MANAGEMENT = (
+    _subscriptions("", "SubscriptionClient", "check_resource_name"),
+    _subscriptions("subscriptions", "SubscriptionsOperations", "check_zone_peers get list list_locations"),
+    _subscriptions("tenants", "TenantsOperations", "list"),
+    _subscriptions("operations", "Operations", not_yet="list"),
+    _resources(
+        "resource_groups", "ResourceGroupsOperations", "begin_delete check_existence create_or_update get list update",
+        "begin_export_template",
+    ),
+    _resources(
+        "resources", "ResourcesOperations",
+        "begin_create_or_update begin_create_or_update_by_id begin_delete begin_delete_by_id begin_update "
+        "begin_update_by_id check_existence check_existence_by_id get get_by_id list list_by_resource_group",
+        "begin_move_resources begin_validate_move_resources",
+        {"begin_create_or_update": "of the types that are here; each provider answers for its own"},
+    ),
+    _resources(
+        "tags", "TagsOperations",
+        "begin_create_or_update_at_scope begin_delete_at_scope begin_update_at_scope get_at_scope",
+        "create_or_update create_or_update_value delete delete_value list",
+    ),
+    _resources(
+        "providers", "ProvidersOperations", "get get_at_tenant_scope list list_at_tenant_scope register unregister",
+        "provider_permissions register_at_management_group_scope", {"list": "those that have something here"},
+    ),
+    _resources("provider_resource_types", "ProviderResourceTypesOperations", "list"),
+    _resources("operations", "Operations", not_yet="list"),
+    _accounts(
+        "accounts", "AccountsOperations",
+        "begin_create begin_delete begin_update get list list_by_resource_group list_keys list_models list_skus "
+        "list_usages regenerate_key",
+        remarks={
+            "begin_create": "kinds AIServices, CognitiveServices, OpenAI and TextAnalytics; others are refused by name",
+            "list_models": "a few of Azure's; none can be deployed yet",
+            "list_usages": "of what Azure counts there nothing is here",
+        },
+    ),
+    _accounts("deleted_accounts", "DeletedAccountsOperations", "begin_purge get list"),
+    _accounts(
+        "", "CognitiveServicesManagementClient", "check_domain_availability check_sku_availability",
+        "calculate_model_capacity",
+    ),
+    _accounts("resource_skus", "ResourceSkusOperations", "list"),
+    _accounts("usages", "UsagesOperations", "list", remarks={"list": "the number of accounts in a region"}),
+    _accounts("models", "ModelsOperations", "list", remarks={"list": "a few of Azure's"}),
+    _accounts("operations", "Operations", not_yet="list"),
+    _accounts("commitment_tiers", "CommitmentTiersOperations", not_yet="list"),
+    _accounts("location_based_model_capacities", "LocationBasedModelCapacitiesOperations", not_yet="list"),
+    _accounts("model_capacities", "ModelCapacitiesOperations", not_yet="list"),
+    _accounts(
+        "private_endpoint_connections", "PrivateEndpointConnectionsOperations",
+        not_yet="begin_create_or_update begin_delete get list",
+    ),
+    _accounts("private_link_resources", "PrivateLinkResourcesOperations", not_yet="list"),
+    _accounts(
+        "deployments", "DeploymentsOperations",
+        not_yet="begin_create_or_update begin_delete begin_update get list list_skus",
+    ),
+    _accounts(
+        "commitment_plans", "CommitmentPlansOperations",
+        not_yet="begin_create_or_update_association begin_create_or_update_plan begin_delete begin_delete_association "
+        "begin_delete_plan begin_update_plan create_or_update get get_association get_plan list list_associations "
+        "list_plans_by_resource_group list_plans_by_subscription",
+    ),
+    *(
+        _accounts(attribute, cls, not_yet="begin_delete create_or_update get list")
+        for attribute, cls in (
+            ("encryption_scopes", "EncryptionScopesOperations"),
+            ("rai_policies", "RaiPoliciesOperations"),
+            ("rai_blocklists", "RaiBlocklistsOperations"),
+            ("rai_topics", "RaiTopicsOperations"),
+        )
+    ),
+    _accounts(
+        "rai_blocklist_items", "RaiBlocklistItemsOperations",
+        not_yet="batch_add batch_delete begin_delete create_or_update get list",
+    ),
+    _accounts("rai_content_filters", "RaiContentFiltersOperations", not_yet="get list"),
+    _accounts(
+        "network_security_perimeter_configurations", "NetworkSecurityPerimeterConfigurationsOperations",
+        not_yet="begin_reconcile get list",
+    ),
+    _accounts(
+        "defender_for_ai_settings", "DefenderForAISettingsOperations", not_yet="create_or_update get list update"
+    ),
+    _accounts("projects", "ProjectsOperations", not_yet="begin_create begin_delete begin_update get list"),
+    *(
+        _accounts(attribute, cls, not_yet="create delete get list update")
+        for attribute, cls in (
+            ("account_connections", "AccountConnectionsOperations"),
+            ("project_connections", "ProjectConnectionsOperations"),
+        )
+    ),
+    *(
+        _accounts(attribute, cls, not_yet="begin_create_or_update begin_delete get")
+        for attribute, cls in (
+            ("account_capability_hosts", "AccountCapabilityHostsOperations"),
+            ("project_capability_hosts", "ProjectCapabilityHostsOperations"),
+        )
+    ),
+    _accounts("quota_tiers", "QuotaTiersOperations", not_yet="create_or_update get list_by_subscription update"),
+)  # fmt: skip
+
+STORAGE = (
+    _blobs(
+        "BlobServiceClient",
+        "create_container delete_container get_account_information get_service_properties list_containers",
+        "find_blobs_by_tags get_service_stats get_user_delegation_key set_service_properties undelete_container",
+    ),
+    _blobs(
+        "ContainerClient",
+        "create_container delete_blob delete_container download_blob exists get_container_properties "
+        "list_blob_names list_blobs set_container_metadata upload_blob walk_blobs",
+        "acquire_lease delete_blobs find_blobs_by_tags get_account_information get_container_access_policy "
+        "set_container_access_policy set_premium_page_blob_tier_blobs set_standard_blob_tier_blobs",
+    ),
+    _blobs(
+        "BlobClient",
+        "commit_block_list delete_blob download_blob exists get_blob_properties get_block_list set_blob_metadata "
+        "set_http_headers stage_block upload_blob",
+        "abort_copy acquire_lease append_block append_block_from_url clear_page create_append_blob create_page_blob "
+        "create_snapshot delete_immutability_policy get_account_information get_blob_tags "
+        "get_page_range_diff_for_managed_disk get_page_ranges list_page_ranges query_blob resize_blob seal_append_blob "
+        "set_blob_tags set_immutability_policy set_legal_hold set_premium_page_blob_tier set_sequence_number "
+        "set_standard_blob_tier stage_block_from_url start_copy_from_url undelete_blob upload_blob_from_url "
+        "upload_page upload_pages_from_url",
+        {"upload_blob": "block blobs; page blobs and append blobs are not there"},
+    ),
+)  # fmt: skip
+
 OWN_MODEL = "needs a model trained in your own Azure project"
 CLIENTS = (
     Client(
@@ -181,6 +344,8 @@ CLIENTS = (
         },
     ),
     *MACHINE_LEARNING,
+    *MANAGEMENT,
+    *STORAGE,
 )
 
 

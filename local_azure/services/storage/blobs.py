@@ -366,6 +366,8 @@ async def set_metadata(request, state, account, container, name):
 
 async def set_properties(request, state, account, container, name):
     """Set Blob Properties: those that are not named are cleared."""
+    if "x-ms-blob-content-length" in request.headers or "x-ms-sequence-number-action" in request.headers:
+        raise not_yet("page blobs")
     blob = _existing(request, state, account, container, name)
     md5 = request.headers.get("x-ms-blob-content-md5")
     return _change(state, account, container, blob, properties=_properties(request), md5=md5)

@@ -71,6 +71,8 @@ async def _answer(request):
     handler, permissions = table.get((request.method, comp), (None, "racwdl"))
     if level == "c" and query.get("restype") != "container":
         handler = None
+    if account.endswith("-secondary"):
+        raise errors.not_yet("second regions of storage accounts")
     signatures.require(request, account, container, name, permissions, level)
     if handler is None:
         raise errors.not_yet(f"{request.method} {comp or query.get('restype', '')} of blob storage")

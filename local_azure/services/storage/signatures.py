@@ -156,7 +156,8 @@ def _shared_key(request, secrets, account):
     lines = [request.method, given.get("content-encoding", ""), given.get("content-language", "")]
     lines += ["" if length == "0" else length, *(given.get(name, "") for name in plain)]
     lines += [given.get("if-unmodified-since", ""), given.get("range", "")]
-    lines += sorted(f"{name}:{value}" for name, value in given.items() if name.startswith("x-ms-"))
+    ours = sorted((name, value) for name, value in given.items() if name.startswith("x-ms-"))  # by name: - is before :
+    lines += [f"{name}:{value}" for name, value in ours]
     resource = f"/{account}{request.scope['raw_path'].decode()}"
     for name, value in sorted(_raw_query(request).items()):
         resource += f"\n{name}:{value}"
