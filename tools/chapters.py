@@ -41,7 +41,6 @@ CHAPTERS = dict(
 # takes the list with it. (The words between the lines let two people do so at the same time.)
 FIRST_EDITION = [
     # the role
-    "01-the-role",
     # certification path
     # human core
     "04-human-core",
