@@ -43,7 +43,6 @@ FIRST_EDITION = [
     # the role
     # certification path
     # human core
-    "04-human-core",
     # Azure Machine Learning
     "08-azure-machine-learning",
 ]
