@@ -571,6 +571,15 @@ def test_more_cores_than_the_quota_are_refused(workspace, endpoint, project):
     assert raised.value.error.code == "OutOfQuota"
 
 
+@pytest.mark.parametrize(("instances", "cores"), [(1, 8), (5, 24), (6, 32), (10, 48)])
+def test_a_fifth_of_the_machines_is_held_in_reserve_in_whole_machines(instances, cores):
+    """As Microsoft's page on quotas of online deployments counts: a machine of four cores needs eight."""
+    from local_azure.services.machine_learning.endpoints.online_deployments import _cores
+
+    one = {"properties": {"instanceType": "Standard_DS3_v2"}, "sku": {"capacity": instances}}
+    assert _cores(one)[0] == cores
+
+
 def test_a_deployment_with_traffic_is_not_deleted(workspace, endpoint):
     from azure.core.exceptions import HttpResponseError
 

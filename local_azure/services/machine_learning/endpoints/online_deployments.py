@@ -14,7 +14,7 @@ from .. import arm, computes, limits
 from ..assets import references
 from . import endpoints, instances
 
-SPARE = 0.2  # of the cores are kept free for upgrades, and count against the quota
+SPARE = 20  # per cent of the machines, in whole ones, are kept free for upgrades, and count against the quota
 SERVERS = {"inferenceserver": "log", "storageinitializer": "storage"}  # containers whose log can be asked for
 # vCPUs and family of machines that serve models and that no cluster of ours has
 MORE_SIZES = {
@@ -200,7 +200,8 @@ def _collector(given):
 
 def _cores(deployment):
     vcpus, family = SIZES[deployment["properties"]["instanceType"]]
-    return ceil(vcpus * deployment["sku"]["capacity"] * (1 + SPARE)), family
+    machines = ceil(deployment["sku"]["capacity"] * (100 + SPARE) / 100)
+    return machines * vcpus, family
 
 
 def _check_quota(state, path, deployment):
