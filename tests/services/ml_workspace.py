@@ -18,7 +18,7 @@ import local_azure
 from local_azure.identity import issue
 from local_azure.userdata import load_secrets
 
-SECONDS = 60
+SECONDS = 240  # to wait for what will come, on a machine that may be doing other work
 LEFT_OVER = ("LOCAL_AZURE", "LOCAL_AZURE_UPSTREAM_PROXY", "LOCAL_AZURE_TRUSTED_BUNDLE", "FOUNDRY_ENDPOINT")
 NAMES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAME")  # what start() exports
 

@@ -301,7 +301,7 @@ def begin_long(workspace, many, name):
     """A job that takes minutes, with one trial under way."""
     made = put(workspace, name, many, trainingSettings={"allowedTrainingAlgorithms": ["SVM"]})
     assert made.status_code == 201, made.text
-    until = time.monotonic() + 30
+    until = time.monotonic() + 240
     while not list(workspace.ml.jobs.list(parent_job_name=name)):
         assert time.monotonic() < until, workspace.job(name)
         time.sleep(0.1)

@@ -147,7 +147,7 @@ def language(workspace):
 
 
 def wait_for_line(workspace, name, line):
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while line not in workspace.log(name).splitlines():
         assert time.monotonic() < until, workspace.log(name)
         time.sleep(0.05)
@@ -198,10 +198,10 @@ def test_a_start_does_not_wait_for_what_a_job_had_left(workspace):
     begun = time.monotonic()
     os.environ.update(local_azure.environment())
     assert workspace.http("GET", "/computes").status_code == 200
-    assert time.monotonic() - begun < 15  # the start of the server itself, on a busy machine
+    assert time.monotonic() - begun < 60  # the start of the server itself, on a busy machine
     assert workspace.wait("orphan")["status"] == "Failed"
     assert "leads out of the folder" in workspace.log("orphan")
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while list((workspace.home / "nodes").iterdir()) or folders.left_over(workspace.home):
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -84,7 +84,7 @@ def jobs_of(workspace, name):
     return list(workspace.ml.jobs.list(scheduled_job_name=name))
 
 
-def wait_for_jobs(workspace, name, count=1, seconds=15):
+def wait_for_jobs(workspace, name, count=1, seconds=120):
     """The jobs of a schedule, once there are so many."""
     until = time.monotonic() + seconds
     while len(found := jobs_of(workspace, name)) < count:
@@ -115,7 +115,7 @@ def test_without_a_start_time_the_first_job_begins_at_once(workspace, schedule):
     from azure.ai.ml.entities import CronTrigger
 
     schedule("prompt", CronTrigger(expression="0 0 * * 0"))
-    (job,) = wait_for_jobs(workspace, "prompt", seconds=3)
+    (job,) = wait_for_jobs(workspace, "prompt")
     schedule("prompt", CronTrigger(expression="0 0 * * 0"), pipeline("changed"))
     time.sleep(0.3)
     assert [one.name for one in jobs_of(workspace, "prompt")] == [job.name]

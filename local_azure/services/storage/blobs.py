@@ -145,11 +145,24 @@ def _md5(data):
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
-async def _receive(request, path, most=limits.BLOB_BYTES):
-    """Write the body to a file; its MD5 in base64. Refused: more than Azure takes, or another checksum than given."""
-    for header in ("x-ms-content-crc64", "x-ms-structured-body", "x-ms-copy-source"):
+# What a blob can be given on Azure and would silently not have here
+UNKEPT = (
+    "x-ms-content-crc64", "x-ms-structured-body", "x-ms-copy-source", "x-ms-access-tier", "x-ms-tags",
+    "x-ms-legal-hold", "x-ms-immutability-policy-until-date", "x-ms-encryption-key", "x-ms-encryption-scope",
+    "x-ms-lease-id",
+)  # fmt: skip
+
+
+def refuse_unkept(request):
+    """501, by its name, for what would be accepted and not kept."""
+    for header in UNKEPT:
         if header in request.headers:
             raise not_yet(f"{header} of blob storage")
+
+
+async def _receive(request, path, most=limits.BLOB_BYTES):
+    """Write the body to a file; its MD5 in base64. Refused: more than Azure takes, or another checksum than given."""
+    refuse_unkept(request)
     declared = request.headers.get("content-length", "")
     if not declared.isdecimal():
         raise StorageError(411, "MissingContentLengthHeader", "Content-Length HTTP header is not specified.")
@@ -288,6 +301,7 @@ async def _listed_blocks(request):
 
 async def put_block_list(request, state, account, container, name):
     """The blocks of the list, in its order, become the blob."""
+    refuse_unkept(request)
     before = places.blob(state, account, container, name)
     check_conditions(request, before)
     wanted = await _listed_blocks(request)
@@ -364,9 +378,12 @@ async def set_metadata(request, state, account, container, name):
     return _change(state, account, container, blob, metadata=metadata_of(request))
 
 
+PAGES = ("x-ms-blob-content-length", "x-ms-sequence-number-action", "x-ms-blob-sequence-number")
+
+
 async def set_properties(request, state, account, container, name):
     """Set Blob Properties: those that are not named are cleared."""
-    if "x-ms-blob-content-length" in request.headers or "x-ms-sequence-number-action" in request.headers:
+    if any(header in request.headers for header in PAGES):
         raise not_yet("page blobs")
     blob = _existing(request, state, account, container, name)
     md5 = request.headers.get("x-ms-blob-content-md5")

@@ -45,6 +45,13 @@ async def service(request, state, account):
     return _xml("<StorageServiceProperties><DefaultServiceVersion/></StorageServiceProperties>")
 
 
+async def account(request, state, account):
+    """GET ?restype=account&comp=properties: what kind of account this is."""
+    return Response(
+        None, 200, {"x-ms-sku-name": "Standard_LRS", "x-ms-account-kind": "StorageV2", "x-ms-is-hns-enabled": "false"}
+    )
+
+
 async def create(request, state, account, container):
     if request.headers.get("x-ms-blob-public-access"):
         raise no_public_access()

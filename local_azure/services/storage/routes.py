@@ -73,6 +73,8 @@ async def _answer(request):
         handler = None
     if account.endswith("-secondary"):
         raise errors.not_yet("second regions of storage accounts")
+    if level == "s" and comp == "properties" and query.get("restype") == "account":
+        handler = containers.account
     signatures.require(request, account, container, name, permissions, level)
     if handler is None:
         raise errors.not_yet(f"{request.method} {comp or query.get('restype', '')} of blob storage")
