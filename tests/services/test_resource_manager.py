@@ -320,6 +320,12 @@ def test_the_course_s_own_group_is_locked(client):
     with pytest.raises(ResourceExistsError) as caught:
         client.resource_groups.begin_delete("learning")
     assert code_of(caught) == (409, "ScopeLocked")
+    (storage,) = client.resources.list_by_resource_group(
+        "learning", filter="resourceType eq 'Microsoft.Storage/storageAccounts'"
+    )
+    with pytest.raises(ResourceExistsError) as caught:
+        client.resources.begin_delete_by_id(storage.id, api_version="2023-01-01")
+    assert code_of(caught) == (409, "ScopeLocked")
     assert client.resource_groups.get("learning").location == "swedencentral"
     assert client.resource_groups.update("learning", {"tags": {"mine": "yes"}}).tags == {"mine": "yes"}
 

@@ -383,18 +383,10 @@ async def remove(request):
     account = find(state, path_of(request))
     if not account:
         return Response(None, 204)
-    refuse_own(account["id"])
+    if account["id"].lower() == OWN.lower():
+        raise arm.locked(account["id"])
     await delete(state, account)
     return Response(None, 200)
-
-
-def refuse_own(path):
-    if path.lower() == OWN.lower():
-        message = (
-            f"The scope '{path}' cannot perform delete operation because following scope(s) are locked: '{path}'. "
-            f"Please remove the lock and try again. It belongs to the course and stays."
-        )
-        raise error(409, "ScopeLocked", message)
 
 
 async def delete(state, account):

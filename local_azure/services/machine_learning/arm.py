@@ -22,6 +22,7 @@ from ..resource_manager.arm import (
     find,
     finish_operation,
     get,
+    locked,
     name_of,
     not_found,
     not_yet,
@@ -37,9 +38,9 @@ from ..resource_manager.arm import (
 __all__ = [
     "AUDIENCES", "GROUP", "KIND", "PAGE", "PROVIDER", "REGION", "REGISTRY", "VERSIONS", "WAIT", "WORKSPACE",
     "AnyCaseRoute", "accepted", "body_of", "check_version", "children", "delete", "done", "expect", "find",
-    "finish_operation", "get", "home_of", "name_of", "not_found", "not_yet", "now", "number", "page", "properties_of",
-    "put", "require_token", "route", "routes", "start_operation", "type_of", "user_error", "workspace_of",
-    "workspace_path", "workspaces",
+    "finish_operation", "get", "home_of", "locked", "name_of", "not_found", "not_yet", "now", "number", "page",
+    "properties_of", "put", "require_token", "route", "routes", "start_operation", "type_of", "user_error",
+    "workspace_of", "workspace_path", "workspaces",
 ]  # fmt: skip
 
 REGION = "local"  # of workspaces that name no region, and in the host names of all of them

@@ -67,9 +67,14 @@ def create(state, path, location=arm.REGION, tags=None, settings=None):
     return resource
 
 
+def first():
+    """The id of the workspace whose names start() exports."""
+    return arm.workspace_path(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
+
+
 def ensure_first(state):
-    """The workspace whose names start() exports, with its cluster, unless it is there."""
-    path = arm.workspace_path(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
+    """The first workspace, with its cluster, unless it is there."""
+    path = first()
     if not arm.find(state, path):
         create(state, path)
         computes.create_cluster(state, path, "cpu-cluster", most=2)
@@ -185,8 +190,7 @@ async def remove(request):
     found = arm.find(state, arm.workspace_path(names["subscription"], names["group"], names["workspace"]))
     if not found:
         return Response(None, 204)
-    first = arm.workspace_path(SUBSCRIPTION, RESOURCE_GROUP, WORKSPACE)
-    if found["id"].lower() == first.lower():
+    if found["id"].lower() == first().lower():
         message = (
             f"The workspace {WORKSPACE} belongs to the course and stays. `python -m local_azure reset` empties it."
         )

@@ -250,6 +250,15 @@ def not_found(path):
     return AzureError(404, "ResourceNotFound", message + "https://aka.ms/ARMResourceNotFoundFix")
 
 
+def locked(path):
+    """409 ScopeLocked, as of what a lock keeps from being deleted: what the course itself stands on."""
+    message = (
+        f"The scope '{path}' cannot perform delete operation because following scope(s) are locked: '{path}'. Please "
+        f"remove the lock and try again. It belongs to the course and stays; `python -m local_azure reset` empties it."
+    )
+    return AzureError(409, "ScopeLocked", message)
+
+
 def not_yet(what, instead=""):
     """501 for what Azure has and the local Azure does not. instead: a sentence about what is there."""
     message = f"The local Azure has no {what} yet. {instead} The page What runs locally lists what it has."

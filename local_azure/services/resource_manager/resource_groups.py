@@ -147,25 +147,14 @@ async def change(request):
 async def remove(request):
     """DELETE: goes on after the answer, and after a restart; 202 until all that was in the group is gone."""
     state, found = request.app.state, require(request)
-    refuse_own(found["id"])
+    if found["id"].lower() == OWN.lower():
+        raise arm.locked(found["id"])
     put(state, found["id"], found["location"], found["tags"], "Deleting")
     operation = arm.start_operation(state, found["id"])
     state.background(_remove(state, found["id"], operation))
     where = RESULTS.format(subscription=request.path_params["subscription"], operation=operation)
     location = f"{arm.HOST}{where}?api-version={request.query_params['api-version']}"
     return Response(None, 202, headers={"Location": location, **arm.WAIT})
-
-
-def refuse_own(path):
-    """409, as of a scope that is locked, for what the course keeps: its group, and what was in it at first start."""
-    kept = path.lower()
-    if kept == OWN.lower():
-        message = (
-            f"The scope '{path}' cannot perform delete operation because following scope(s) are locked: '{path}'. "
-            f"Please remove the lock and try again. It belongs to the course and stays; `python -m local_azure reset` "
-            f"empties it."
-        )
-        raise AzureError(409, "ScopeLocked", message)
 
 
 async def _remove(state, path, operation):

@@ -14,6 +14,7 @@ from ....errors import AzureError
 from ... import storage
 from ...resource_manager import resource_groups
 from .. import arm, workspaces
+from ..assets import datastores
 
 # of the storage accounts, vaults and the like that a workspace names
 DEPENDENT_VERSIONS = ("2015-05-01", "2019-04-01", "2019-06-01", "2019-09-01", "2020-02-02", "2022-07-01", "2023-01-01")
@@ -134,6 +135,8 @@ async def read_dependent(request):
 async def remove_dependent(request):
     """DELETE: a storage account goes with its blobs. 204 for what there was not."""
     state, (path, there) = request.app.state, _dependent(request)
+    if path.lower() == datastores.account_id(workspaces.first()).lower():
+        raise arm.locked(path)
     if found := arm.find(state, path):
         await remove_account(state, found)
     return Response(None, 200 if there or found else 204)
