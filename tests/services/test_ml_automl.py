@@ -336,8 +336,7 @@ def test_searches_and_trials_keep_to_their_time(workspace, many, started):
 def test_a_killed_server_leaves_a_failed_job_and_its_log(workspace, many):
     name = begin_long(workspace, many, "killed")
     workspace.kill()
-    found = workspace.job(name)
-    assert found["status"] == "Failed"
+    assert workspace.wait(name)["status"] == "Failed"
     assert {child.status for child in workspace.ml.jobs.list(parent_job_name=name)} == {"Failed"}
     assert "15000 rows" in workspace.log(name)
     assert not _engines(workspace, name)

@@ -114,7 +114,7 @@ async def resume(state):
 
 async def _bury(state, left):
     """End the jobs that an earlier server left in the middle. Beside the requests: their folders may be large."""
-    for run in left:
+    for run in sorted(left, key=lambda run: run["parent"] is None):  # steps and trials before what they belong to
         try:
             await commands.clean_up(state, run)
         except Exception:
