@@ -398,7 +398,8 @@ def text():
 
 What the local Azure answers, of every operation that the SDK clients in this course have. *Refused as Azure refuses*
 means an error in the service's own shape, with a sentence that says why and where to read more: nothing is made up.
-*Not yet* is answered with 501 and such a sentence too. How good the answers are is another matter, measured in
+*Not yet* is answered with 501 and such a sentence too; with 400 at a workspace's own addresses, whose clients
+try again for minutes after a 5xx. How good the answers are is another matter, measured in
 `engines/README.md`.
 
 This file is written by `python -m local_azure.coverage`; a test fails when it is out of date."""

@@ -794,7 +794,8 @@ def test_groups_of_operations_that_are_not_there_yet_say_so(client, group):
     below = [LISTED_BELOW[group]] if group in LISTED_BELOW else []
     with pytest.raises(HttpResponseError, match="What runs locally") as refused:
         list(getattr(client, group).list(*below))
-    assert refused.value.status_code == 501
+    own_service = group == "indexes"  # asked at the workspace's own address, whose clients try again after a 5xx
+    assert refused.value.status_code == (400 if own_service else 501)
 
 
 def test_lists_come_in_pages(arm, workspace_id, client, folder, name):

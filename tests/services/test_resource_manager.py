@@ -440,9 +440,10 @@ def test_a_resource_by_its_id(client, arm, subscription, group):
     assert client.resources.check_existence_by_id(path, api_version="2025-09-01") is False
 
 
-def test_tags_by_themselves(client, arm, subscription, group):
+def test_tags_by_themselves(client, arm, workspace_id, subscription, group):
     account = put_account(arm, subscription, group, f"tag-{group}", tags={"a": "1"})
-    for scope in (f"/subscriptions/{subscription}/resourceGroups/{group}", account, f"/subscriptions/{subscription}"):
+    whole = f"/subscriptions/{subscription}"
+    for scope in (f"{whole}/resourceGroups/{group}", account, workspace_id, whole):
         put = client.tags.begin_create_or_update_at_scope(scope, {"properties": {"tags": {"a": "1", "b": "2"}}})
         assert put.result().properties.tags == {"a": "1", "b": "2"}
         for operation, tags, left in (

@@ -4,8 +4,6 @@ Shapes and refusals follow Microsoft's published API descriptions and the replie
 tests. Where a refusal is from memory, its place says so.
 """
 
-from starlette.convertors import StringConvertor, register_url_convertor
-
 from ..resource_manager import arm, providers
 from . import accounts, deleted, offers
 from .doors import admit
@@ -36,15 +34,6 @@ async def resume(app):
     accounts.ensure_first(app.state)
 
 
-class _Below(StringConvertor):
-    """What lies below an account and is the account's own: tags, locks and roles of a resource are other providers'."""
-
-    regex = "(?!providers/).+"
-
-
-register_url_convertor("below", _Below())
-
-
 async def not_yet(request):
     arm.get(request.app.state, accounts.path_of(request))
     raise arm.not_yet(f"{request.path_params['rest'].split('/')[0]} of accounts")
@@ -54,5 +43,5 @@ routes = [
     *accounts.routes,
     *deleted.routes,
     *offers.routes,
-    arm.route(f"{accounts.ONE}/{{rest:below}}", not_yet, ("GET", "PUT", "PATCH", "POST", "DELETE"), accounts.VERSIONS),
+    arm.route(f"{accounts.ONE}/{{rest:own}}", not_yet, ("GET", "PUT", "PATCH", "POST", "DELETE"), accounts.VERSIONS),
 ]

@@ -130,7 +130,7 @@ routes = [
     *batch_scoring.routes,
     *scoring.routes,
     *(
-        arm.AnyCaseRoute(f"{start}/providers/{arm.PROVIDER}/{{rest:path}}", nothing_here, methods=METHODS)
+        arm.AnyCaseRoute(f"{start}/providers/{arm.PROVIDER}/{{rest:own}}", nothing_here, methods=METHODS)
         for start in ("/subscriptions/{subscription}", arm.GROUP)
     ),
     _Rest("/{rest:path}", nothing_here, methods=METHODS),

@@ -9,6 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -31,6 +32,15 @@ MOST_BYTES = 4 * 1024 * 1024  # of a request to ARM
 
 
 # Routes
+
+
+class _Own(StringConvertor):
+    """A rest of a path that is the provider's own: tags, locks and roles of its resources are other providers'."""
+
+    regex = "(?!.*providers/).+"
+
+
+register_url_convertor("own", _Own())
 
 
 class AnyCaseRoute(Route):
