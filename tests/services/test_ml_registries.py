@@ -488,8 +488,8 @@ def test_a_client_of_a_registry_that_knows_a_workspace(workspace, ml, shared, pr
         ("PUT", "/models/a/versions/1", {"properties": {"modelUri": "azureml://datastores/x/paths/y"}}, 404),
         ("PUT", "/models/a/versions/1", {"properties": {}}, 400),
         ("GET", "/models", None, 200),
-        ("GET", "/datastores", None, 501),
-        ("POST", "/models/a/versions/1/package", {}, 501),
+        ("GET", "/datastores", None, 400),
+        ("POST", "/models/a/versions/1/package", {}, 400),
     ],
 )
 def test_requests_that_no_client_sends(workspace, ml, method, path, body, status):
