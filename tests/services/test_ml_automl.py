@@ -112,7 +112,7 @@ def started(workspace, data, many, tmp_path_factory):
     """
     from azure.ai.ml import Input, automl, load_job
 
-    put(workspace, "short", many, trainingSettings=SLOW, limitSettings={"maxTrials": 2, "timeout": "PT15S"})
+    put(workspace, "short", many, trainingSettings=SLOW, limitSettings={"maxTrials": 2, "timeout": "PT45S"})
     asked = automl.classification(
         compute="cpu-cluster", experiment_name="late-parcels", training_data=Input(type="mltable", path=data),
         target_column_name="late", primary_metric="AUC_weighted", n_cross_validations=3, positive_label="yes",
@@ -324,8 +324,8 @@ def _engines(workspace, name):
 
 
 def test_searches_and_trials_keep_to_their_time(workspace, many, started):
-    put(workspace, "brief", many, trainingSettings=SLOW, limitSettings={"maxTrials": 2, "trialTimeout": "PT3S"})
-    for name, said in (("short", "its limit of 15 seconds is reached"), ("brief", "than its limit of 3 seconds")):
+    put(workspace, "brief", many, trainingSettings=SLOW, limitSettings={"maxTrials": 2, "trialTimeout": "PT15S"})
+    for name, said in (("short", "its limit of 45 seconds is reached"), ("brief", "than its limit of 15 seconds")):
         assert workspace.wait(name)["status"] == "Completed", workspace.log(name)
         children = workspace.ml.jobs.list(parent_job_name=name)
         ended = {child.properties["run_algorithm"]: child.status for child in children}
