@@ -37,21 +37,6 @@ CHAPTERS = dict(
     )
 )  # fmt: skip
 
-# Chapters that are not yet rebuilt to the second edition of the form. Whoever lands one takes its line away; the last
-# takes the list with it. (The words between the lines let two people do so at the same time.)
-FIRST_EDITION = [
-    # the role
-    # certification path
-    # human core
-    # Azure Machine Learning
-    "08-azure-machine-learning",
-]
-
-
-def of_first_edition(stem: str) -> bool:
-    """Whether a page or a notebook belongs to a chapter that has not been rebuilt yet."""
-    return stem in FIRST_EDITION or any(stem[:3] == old[:3] and stem[:2].isdigit() for old in FIRST_EDITION)
-
 
 def pages() -> list[Path]:
     """The pages of the chapters that are written, in order."""

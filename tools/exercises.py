@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from chapters import of_first_edition
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from run_notebooks import environment, notebooks
@@ -256,8 +255,7 @@ def problems(path: Path, limit: int = LIMIT) -> list[str]:
     """Prove every exercise of a notebook. Returns a sentence for each that is wrong."""
     notebook = nbformat.read(path, 4)
     found, wrong = exercises_in(notebook)
-    if not of_first_edition(path.stem):
-        wrong += [sentence for exercise in found for sentence in too_few(exercise)]
+    wrong += [sentence for exercise in found for sentence in too_few(exercise)]
     by_check = {exercise.at: exercise for exercise in found}
     place = {"metadata": {"path": str(path.parent)}}
     quiet = ["--log-level=ERROR"]

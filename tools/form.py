@@ -1,7 +1,7 @@
 """The form of a chapter, as far as a program can judge it.
 
-    python tools/form.py                   every chapter of the second edition
-    python tools/form.py 01-the-role       this one, by the stem of its page, whichever edition it is
+    python tools/form.py                   every chapter
+    python tools/form.py 01-the-role       this one, by the stem of its page
 
 Each rule yields ``(bound, sentence)``. Where a bound is wrong for a place, the place says why: the comment
 ``<!-- form: figures, because … -->`` on the line before a paragraph lifts ``figures`` there, as ``sentence`` and (on
@@ -26,7 +26,6 @@ from chapters import (
     markdown_of,
     minutes_of,
     notebooks_of,
-    of_first_edition,
     pages,
     paragraphs,
     prose,
@@ -284,9 +283,9 @@ def departures(path: Path) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="chapters, by the stem of their page; none means all that are rebuilt")
+    parser.add_argument("names", nargs="*", help="chapters, by the stem of their page; none means all")
     names = parser.parse_args().names
-    chosen = [path for path in pages() if (path.stem in names if names else not of_first_edition(path.stem))]
+    chosen = [path for path in pages() if not names or path.stem in names]
     found = [sentence for path in chosen for sentence in departures(path)]
     print("\n".join(found) or f"{len(chosen)} chapters keep the form")
     return int(bool(found))

@@ -4,7 +4,6 @@ import json
 
 import nbformat
 import pytest
-from chapters import of_first_edition
 from exercises import CHECK_TAGS, a_sentence, exercises_in, lazy, problems, tags, too_few
 from run_notebooks import ROOT, STAGE, notebooks
 
@@ -17,9 +16,8 @@ def test_form(path):
     found, wrong = exercises_in(notebook)
     assert not wrong, "\n".join(wrong)
     assert found, "a notebook without an exercise"
-    if not of_first_edition(path.stem):
-        missing = [sentence for exercise in found for sentence in too_few(exercise)]
-        assert not missing, "\n".join(missing)
+    missing = [sentence for exercise in found for sentence in too_few(exercise)]
+    assert not missing, "\n".join(missing)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS)

@@ -3,14 +3,14 @@
 import form
 import nbformat
 import pytest
-from chapters import FIRST_EDITION, ROOT, blocks_of, minutes_of, of_first_edition, pages, paragraphs, prose
+from chapters import ROOT, blocks_of, minutes_of, pages, paragraphs, prose
 from exercises import exercises_in
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-REBUILT = [pytest.param(path, id=path.stem) for path in pages() if not of_first_edition(path.stem)]
+CHAPTERS = [pytest.param(path, id=path.stem) for path in pages()]
 
 
-@pytest.mark.parametrize("path", REBUILT)
+@pytest.mark.parametrize("path", CHAPTERS)
 def test_chapter_keeps_the_form(path):
     assert form.departures(path) == []
 
@@ -24,11 +24,6 @@ def test_template_shows_the_form():
     assert list(form.calls_of_solutions([notebook])) == []
     found, _ = exercises_in(notebook)
     assert any(exercise.optional for exercise in found) and any(exercise.undo for exercise in found)
-
-
-def test_the_list_of_the_first_edition_is_true():
-    known = {path.stem for path in pages()}
-    assert set(FIRST_EDITION) <= known, "take the line of a chapter that has another name out of FIRST_EDITION"
 
 
 # The rules, on texts made for them
