@@ -39,9 +39,9 @@ HAS_FONT = """() => {
 PLOT, TABLE = ".cell_output img", "table.sortable"
 VIEWS = {
     "landing": ("book/index", None, list(SETTINGS)),
-    "text": ("book/04-human-core", None, list(SETTINGS)),
-    "notebook": ("notebooks/04-human-core", None, list(SETTINGS)),
-    "plot": ("notebooks/04-human-core", PLOT, list(SETTINGS)),
+    "text": ("book/03-certification-path", None, list(SETTINGS)),
+    "notebook": ("notebooks/03-certification-path", None, list(SETTINGS)),
+    "plot": ("notebooks/03-certification-path", PLOT, list(SETTINGS)),
     "then-and-now": ("book/then-and-now", TABLE, [setting for setting in SETTINGS if setting.endswith("-390")]),
 }
 
