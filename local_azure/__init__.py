@@ -352,8 +352,9 @@ def usage(resource=None, since=None):
             "Your own Azure counts for itself: the resource's page in the portal has Metrics, for its calls, and Cost "
             "Management has what is billed, some hours later."
         )
-        return pandas.DataFrame(columns=[*columns, "quantity"])
+        return pandas.DataFrame(columns=[*columns, "quantity"]).astype({"quantity": float})
     found = pandas.DataFrame(_ask(os.environ[MARK], "usage"), columns=[*columns, "quantity"])
+    found["quantity"] = found["quantity"].astype(float)  # of no rows, too: what is subtracted later stays a number
     if since is not None:
         before = since.set_index(columns)["quantity"]
         found["quantity"] -= before.reindex(pandas.MultiIndex.from_frame(found[columns]), fill_value=0).to_numpy()
