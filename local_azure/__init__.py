@@ -46,6 +46,16 @@ START_SECONDS = 30
 STOP_SECONDS = 10
 JOB_MARK = "LOCAL_AZURE_PROCESS"  # in the environment of what runs for the server: see engines/processes.py
 DETACHED = 0x00000208  # Windows: no console, and a process group of its own
+# What the server, its jobs and its deployments take over from whoever starts it: what makes programs run on this
+# machine, and pip find packages. Nothing else, since a node of Azure knows nothing of a learner's shell: a script that
+# reads a setting of MLflow's, matplotlib's or the learner's own there would fail on Azure.
+MACHINE = re.compile(
+    r"(PATH|HOME|USER|LOGNAME|SHELL|TERM|LANG|LANGUAGE|TZ|LC_.*|TMPDIR|TEMP|TMP|(HTTP|ALL|NO)_PROXY|SSL_.*|.*CA_BUNDLE"
+    r"|PIP_.*|UV_.*|PYTHON.*|CONDA_.*|XDG_.*|LD_.*|DYLD_.*|(OMP|MKL|OPENBLAS)_.*|LOCAL_AZURE.*"
+    r"|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|(LOCAL)?APPDATA|PROGRAM(DATA|FILES.*)|COMMONPROGRAM.*|USER(NAME|PROFILE)"
+    r"|HOME(DRIVE|PATH)|NUMBER_OF_PROCESSORS|PROCESSOR_.*)",
+    re.IGNORECASE,
+)
 
 
 def start():
@@ -240,11 +250,9 @@ def _ensure_server(upstream=""):
 
 def _launch(build, port, upstream):
     log = home() / "server.log"
-    environment = {name: value for name, value in os.environ.items() if name.lower() != "https_proxy"}
+    environment = {name: value for name, value in os.environ.items() if MACHINE.fullmatch(name)}
     environment[UPSTREAM_VARIABLE] = upstream
-    detached = (
-        {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x00000208}
-    )  # detached, own group
+    detached = {"start_new_session": True} if os.name == "posix" else {"creationflags": DETACHED}
     command = [sys.executable, "-m", "local_azure", "serve", "--build", build, *(["--port", str(port)] if port else [])]
     with log.open("ab") as output:
         process = subprocess.Popen(

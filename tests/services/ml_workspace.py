@@ -8,17 +8,18 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 import requests
+from waiting import SECONDS, wait_for_end
 
 import local_azure
 from local_azure.identity import issue
 from local_azure.userdata import load_secrets
 
-SECONDS = 240  # to wait for what will come, on a machine that may be doing other work
 LEFT_OVER = ("LOCAL_AZURE", "LOCAL_AZURE_UPSTREAM_PROXY", "LOCAL_AZURE_TRUSTED_BUNDLE", "FOUNDRY_ENDPOINT")
 NAMES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZUREML_WORKSPACE_NAME")  # what start() exports
 
@@ -105,7 +106,7 @@ class Workspace:
         """End the server without warning, and start another, so many seconds later, as the next start() does."""
         server = self.server
         server.kill()
-        server.wait(SECONDS)
+        wait_for_end(server.pid)
         time.sleep(pause)
         os.environ.update(local_azure.environment())
 
@@ -146,6 +147,11 @@ class Workspace:
             assert time.monotonic() < until, job
             assert statuses == () or job["status"] not in ("Completed", "Failed", "Canceled"), job
             time.sleep(0.02)
+
+    def folders(self, name):
+        """The folders of this name that the server keeps. What is being removed meanwhile does not disturb."""
+        walk = os.walk(self.home)  # rglob would stumble over a folder that goes away
+        return [Path(here, name) for here, inner, _ in walk if name in inner]
 
     def run_record(self, name):
         """What run history says of a job."""

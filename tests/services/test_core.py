@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from waiting import has_ended, wait_for_end
 
 from local_azure.userdata import SUBSCRIPTION
 
@@ -549,7 +550,7 @@ def test_a_changed_program_replaces_the_server(fresh):
     first = fresh.run(START + "print(os.environ['LOCAL_AZURE'])") and fresh.address
     fresh.run("import local_azure; local_azure._build = lambda: 'a later one'; local_azure.start()")
     assert fresh.address["pid"] != first["pid"]
-    assert not psutil.pid_exists(first["pid"])
+    assert has_ended(first["pid"])
 
 
 def test_it_stops_when_idle_and_not_while_a_kernel_lives(fresh):
@@ -562,9 +563,9 @@ def test_it_stops_when_idle_and_not_while_a_kernel_lives(fresh):
     assert kernel.stdout.readline().strip() == "up"
     pid = fresh.address["pid"]
     time.sleep(3)  # more than twice the limit
-    assert psutil.pid_exists(pid)
+    assert not has_ended(pid)
     kernel.communicate()
-    psutil.Process(pid).wait(timeout=20)
+    wait_for_end(pid)
 
 
 def test_it_survives_a_kill_with_everything_it_acknowledged(fresh):
@@ -793,7 +794,7 @@ def test_a_server_that_does_not_answer_is_told_apart_from_none(fresh, command):
     assert told.returncode == 2 and f"process {server.pid}, is alive and does not answer" in told.stdout
     done = fresh.command(command)
     assert done.returncode == 0, done
-    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    assert has_ended(server.pid)
     if command == "up":
         assert "MB of memory" in fresh.command("status").stdout
     else:
@@ -807,7 +808,7 @@ def test_another_program_with_the_servers_number_is_not_touched(fresh):
     noted = fresh.address
     server = psutil.Process(noted["pid"])
     server.kill()
-    server.wait()
+    wait_for_end(server.pid)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         (fresh.home / "server.json").write_text(json.dumps(noted | {"pid": other.pid}))
         assert "not running" in fresh.command("status").stdout

@@ -33,6 +33,7 @@ from azure.ai.ml.entities import (
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient
+from waiting import wait_for_end
 
 import local_azure
 from local_azure import coverage
@@ -857,7 +858,7 @@ def test_assets_survive_a_kill_of_the_server(client, folder, name, server_home):
     made = file_asset(client, name, folder, description="kept")
     server = psutil.Process(json.loads((server_home / "server.json").read_text())["pid"])
     server.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-    server.wait(10)
+    wait_for_end(server.pid)
     os.environ.update(local_azure.environment())
     assert ml_client(client.workspace_name).data.get(name, "1").description == "kept"
     assert file_asset(client, name, folder).version == "2"

@@ -51,13 +51,15 @@ featurization:
 """
 
 
-def parcels(rows=300, seed=1):
-    """A made-up table: late parcels are the far ones in the north, with some noise. A few distances are missing."""
+def parcels(rows=300, seed=1, noise=20):
+    """A made-up table: late parcels are the far ones in the north, with some noise, in minutes. A few distances are
+    missing.
+    """
     draw = random.Random(seed)
     lines = ["parcel,region,distance,weight,shipped,minutes,late"]
     for number in range(rows):
         region, distance = draw.choice(["north", "south", "east"]), draw.uniform(1, 100)
-        minutes = 3 * distance + (60 if region == "north" else 0) + draw.gauss(0, 20)
+        minutes = 3 * distance + (60 if region == "north" else 0) + draw.gauss(0, noise)
         shown = "" if draw.random() < 0.05 else f"{distance:.2f}"
         lines.append(
             f"P{number:05},{region},{shown},{draw.uniform(1, 9):.1f},2026-0{1 + number % 9}-05T10:00:00,"
@@ -86,10 +88,10 @@ def data(workspace, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def many(workspace, tmp_path_factory):
-    """A table of 15,000 rows, on which support vectors take minutes."""
+    """A table of 60,000 rows that is nearly all noise, on which support vectors take minutes."""
     from azure.ai.ml.entities import Data
 
-    folder = table(tmp_path_factory.mktemp("many") / "table", parcels(15000))
+    folder = table(tmp_path_factory.mktemp("many") / "table", parcels(60000, noise=2000))
     made = workspace.ml.data.create_or_update(Data(name="many", path=str(folder), type="mltable"))
     return f"azureml:{made.name}:{made.version}"
 
@@ -338,7 +340,7 @@ def test_a_killed_server_leaves_a_failed_job_and_its_log(workspace, many):
     workspace.kill()
     assert workspace.wait(name)["status"] == "Failed"
     assert {child.status for child in workspace.ml.jobs.list(parent_job_name=name)} == {"Failed"}
-    assert "15000 rows" in workspace.log(name)
+    assert "60000 rows" in workspace.log(name)
     assert not _engines(workspace, name)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from waiting import wait_for_end
 
 import local_azure
 from local_azure import folders
@@ -153,25 +154,24 @@ def wait_for_line(workspace, name, line):
         time.sleep(0.05)
 
 
-def within_a_tenth(language, done):
-    """While something goes on, ask again and again. On a machine that is busy itself, its own pace is the measure."""
-    usual = sorted(language() for _ in range(30))
+def answered_meanwhile(language, done):
+    """While something goes on, ask again and again. No answer waits for it: none takes half as long as all of them."""
     times = []
     while not done() or len(times) < 20:
         times.append(language())
-    assert sorted(times)[-1] < max(0.1, 5 * usual[-1]), (usual[-3:], sorted(times)[-5:])
+    assert max(times) < sum(times) / 2, sorted(times)[-5:]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the command is for a POSIX shell")
 def test_others_are_answered_while_a_job_leaves_very_much(workspace, language):
     workspace.put_job("much", command=MUCH)
     wait_for_line(workspace, "much", "ready")
-    within_a_tenth(language, lambda: workspace.job("much")["status"] == "Completed")
+    answered_meanwhile(language, lambda: workspace.job("much")["status"] == "Completed")
     assert "leads out of the folder" in workspace.log("much")
-    (folder,) = workspace.home.rglob("dcid.much")
+    (folder,) = workspace.folders("dcid.much")
     assert sum(1 for _ in folder.rglob("outputs/many/*/*")) == 20_000
     assert workspace.http("DELETE", "/jobs/much").status_code == 200
-    within_a_tenth(language, lambda: folders.left_over(workspace.home) == [])
+    answered_meanwhile(language, lambda: folders.left_over(workspace.home) == [])
     assert not folder.exists()
 
 
@@ -182,9 +182,9 @@ def test_others_are_answered_while_a_cancel_cleans_up_after_a_job(workspace, lan
     answers = []
     cancel = threading.Thread(target=lambda: answers.append(workspace.http("POST", "/jobs/stopped/cancel")))
     cancel.start()
-    within_a_tenth(language, lambda: not cancel.is_alive())
+    answered_meanwhile(language, lambda: not cancel.is_alive())
     assert answers[0].status_code == 200 and workspace.job("stopped")["status"] == "Canceled"
-    (folder,) = workspace.home.rglob("dcid.stopped")
+    (folder,) = workspace.folders("dcid.stopped")
     assert (folder / "outputs" / "large").stat().st_size == 2**31
 
 
@@ -194,11 +194,10 @@ def test_a_start_does_not_wait_for_what_a_job_had_left(workspace):
     wait_for_line(workspace, "orphan", "ready")
     server = workspace.server
     server.kill()
-    server.wait(60)
-    begun = time.monotonic()
+    wait_for_end(server.pid)
     os.environ.update(local_azure.environment())
     assert workspace.http("GET", "/computes").status_code == 200
-    assert time.monotonic() - begun < 60  # the start of the server itself, on a busy machine
+    assert list((workspace.home / "nodes").iterdir()), "all was tidied before the first answer"
     assert workspace.wait("orphan")["status"] == "Failed"
     assert "leads out of the folder" in workspace.log("orphan")
     until = time.monotonic() + 240
@@ -235,7 +234,7 @@ def test_a_job_that_fills_its_log_is_ended(workspace):
 def test_others_are_answered_while_very_many_jobs_wait(workspace, language):
     for number in range(300):
         assert workspace.put_job(f"crowd-{number}", command="sleep 600").status_code == 201
-    within_a_tenth(language, lambda: True)
+    language()  # is answered; how fast is for the benchmark
     for number in reversed(range(300)):
         assert workspace.http("POST", f"/jobs/crowd-{number}/cancel").status_code == 200
 

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import subprocess
 import sys
 import time
 from datetime import datetime
@@ -228,20 +227,6 @@ def test_a_log_grows_while_the_script_runs(workspace):
     assert workspace.http("POST", "/jobs/slow/cancel").status_code == 200
 
 
-def test_a_trivial_job_is_done_within_two_seconds(workspace):
-    """The best of five, on a machine that may be doing other work; a process that does nothing is the measure there."""
-    took, usual = [], []
-    for number in range(5):
-        sent = time.monotonic()
-        workspace.put_job(f"trivial-{number}", command="true")
-        workspace.wait(f"trivial-{number}")
-        took.append(time.monotonic() - sent)
-        sent = time.monotonic()
-        subprocess.run([sys.executable, "-c", "pass"], check=True)
-        usual.append(time.monotonic() - sent)
-    assert min(took) < max(2, 10 * min(usual)), (took, usual)
-
-
 def test_a_cluster_runs_as_many_jobs_at_once_as_it_has_nodes(workspace, tmp_path):
     compute = f"{workspace.path}/computes/cpu-cluster"
     wait = f"until [ -e {tmp_path}/go ]; do sleep 0.05; done"
@@ -255,6 +240,21 @@ def test_a_cluster_runs_as_many_jobs_at_once_as_it_has_nodes(workspace, tmp_path
     first_end = min(run.endTimeUtc for run in runs[:2])
     assert runs[2].startTimeUtc >= first_end
     assert runs[1].startTimeUtc < runs[0].endTimeUtc
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the command is for a POSIX shell")
+def test_a_job_knows_nothing_of_the_shell_that_started_the_server(workspace, monkeypatch):
+    """As a node of Azure: what a learner set at home, or a notebook for itself, is not there."""
+    strange = {"MLFLOW_EXPERIMENT_ID": "7", "MPLBACKEND": "module://ipykernel", "AZURE_CLIENT_SECRET": "s", "MINE": "1"}
+    with monkeypatch.context() as patch:
+        for name, value in strange.items():
+            patch.setenv(name, value)
+        workspace.restart()
+    workspace.put_job("alone", command="env", environmentVariables={"ASKED": "yes"})
+    assert workspace.wait("alone")["status"] == "Completed"
+    seen = dict(line.split("=", 1) for line in workspace.log("alone").splitlines() if "=" in line)
+    assert seen["ASKED"] == "yes" and seen["MLFLOW_RUN_ID"] == "alone"
+    assert not set(strange) & set(seen)
 
 
 # How jobs fail
@@ -339,8 +339,10 @@ def test_names_and_tags_can_change(workspace, trained):
 
 
 def test_jobs_are_listed_newest_first_in_pages(workspace, trained):
+    workspace.put_job("later", command="true")
+    workspace.wait("later")
     names = [job.name for job in workspace.ml.jobs.list()]
-    assert names.index("trivial") < names.index(trained[0])
+    assert names.index("later") < names.index(trained[0])
     first = workspace.http("GET", "/jobs").json()
     assert [job["name"] for job in first["value"]] == names[: len(first["value"])]
 
@@ -355,11 +357,11 @@ def test_a_deleted_job_is_gone_with_its_files(workspace):
 
     workspace.put_job("unwanted", command="true")
     workspace.wait("unwanted")
-    assert list(workspace.home.rglob("dcid.unwanted"))
+    assert workspace.folders("dcid.unwanted")
     workspace.ml.jobs.begin_delete("unwanted").result()
     with pytest.raises(ResourceNotFoundError):
         workspace.ml.jobs.get("unwanted")
-    assert not list(workspace.home.rglob("dcid.unwanted"))
+    assert not workspace.folders("dcid.unwanted")
 
 
 # What Azure refuses
@@ -480,7 +482,8 @@ def test_after_a_kill_a_job_is_failed_with_its_log_and_its_process_is_gone(works
     assert processes_of("orphan") == []
     assert workspace.log("orphan") == "kept\n"
     assert "stopped while the job ran" in workspace.run_record("orphan").error["error"]["message"]
-    assert [path.read_text() for path in workspace.home.rglob("outputs/part.txt")] == ["part\n"]
+    (folder,) = workspace.folders("dcid.orphan")
+    assert (folder / "outputs" / "part.txt").read_text() == "part\n"
 
 
 def test_a_job_does_not_outlive_a_server_that_is_stopped(workspace):

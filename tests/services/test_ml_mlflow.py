@@ -16,7 +16,6 @@ import mlflow
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 import requests
 from azure.ai.ml import MLClient
@@ -26,6 +25,7 @@ from azure.identity import DefaultAzureCredential
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from waiting import wait_for_end
 
 import local_azure
 from local_azure.identity import issue
@@ -642,7 +642,7 @@ def test_runs_survive_a_killed_server(experiment, client, server_home):
         mlflow.log_text("kept", "note.txt")
         pid = json.loads((server_home / "server.json").read_text())["pid"]
         os.kill(pid, signal.SIGKILL)
-        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+        wait_for_end(pid)
         os.environ.update(local_azure.environment())
         mlflow.log_metric("after", 2)
     found = mlflow.get_run(run.info.run_id)

@@ -7,8 +7,8 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
-import psutil
 import pytest
+from waiting import wait_for_end
 
 from local_azure.engines import timetable
 
@@ -259,9 +259,7 @@ print(json.loads(pathlib.Path({str(tmp_path)!r}, "server.json").read_text())["pi
         "LOCAL_AZURE_HOME": str(tmp_path), "LOCAL_AZURE_ALWAYS": "1", "LOCAL_AZURE_IDLE_MINUTES": "0.02",
     }  # fmt: skip
     printed = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, check=True).stdout
-    server = int(printed.split()[-1])
-    if psutil.pid_exists(server):
-        psutil.Process(server).wait(timeout=20)
+    wait_for_end(int(printed.split()[-1]))
 
 
 # What is refused

@@ -35,9 +35,11 @@ MOST_BYTES = 4 * 1024 * 1024  # of a request to ARM
 
 
 class _Own(StringConvertor):
-    """A rest of a path that is the provider's own: tags, locks and roles of its resources are other providers'."""
+    """A rest of a path that is the provider's own: its registration is Resource Manager's, and tags, locks and roles of
+    its resources are other providers'.
+    """
 
-    regex = "(?!.*providers/).+"
+    regex = "(?!.*providers/)(?!((un)?register|resourceTypes)/?$).+"
 
 
 register_url_convertor("own", _Own())
