@@ -23,7 +23,8 @@ COLUMNS = [
 ]  # fmt: skip
 OUTLINE_COLUMNS = {
     "ai103_outline.csv": [
-        "id", "domain", "weight_low", "weight_high", "objective", "chapter", "chapter_stem", "source", "checked",
+        "id", "domain", "weight_low", "weight_high", "objective", "chapter", "chapter_stem", "microsoft", "source",
+        "checked",
     ],
     "ai102_outline.csv": [
         "id", "domain", "weight_low", "weight_high", "objective", "chapter", "chapter_stem", "still_matters", "why",
