@@ -18,12 +18,11 @@ def pytest_step(name: str, *arguments: str) -> list[str]:
 
 
 TOOLS = [sys.executable, str(ROOT / "tools" / "run_notebooks.py")]
+UNIT = "not nightly and not site and not notebooks and not az"
 STEPS = {
     "style": [sys.executable, "-m", "ruff", "check", "--quiet", "."],
     "samples to test with": [sys.executable, str(ROOT / "tools" / "fetch_sdk_samples.py")],
-    "unit and contract tests": pytest_step(
-        "unit", "tests", "-n", "2", "-m", "not nightly and not site and not notebooks and not az"
-    ),
+    "unit and contract tests": pytest_step("unit", "tests", "-n", "2", "--dist", "loadfile", "-m", UNIT),
     "az commands": pytest_step("az", "tests/course/test_own_azure.py", "-m", "az", "-rs"),
     "notebooks": [*TOOLS, "--fresh", f"--junit={RESULTS / 'notebooks.xml'}"],
     "notebooks again": pytest_step("again", "tests", "-m", "second_run"),

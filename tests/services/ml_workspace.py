@@ -74,7 +74,7 @@ def arm(server_home):
         headers = {"Authorization": f"Bearer {token}"} if headers is None else headers
         query = {"api-version": version} if version else {}
         return requests.request(
-            method, f"https://management.azure.com{path}", params=query, headers=headers, timeout=20, **given
+            method, f"https://management.azure.com{path}", params=query, headers=headers, timeout=120, **given
         )
 
     return call

@@ -75,7 +75,7 @@ def refusal(call, *arguments, **more):
 def ask(base, key=None, token=None, path=REST):
     """The status and the code of a plain call of Language."""
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {"Authorization": f"Bearer {token}"} if token else {}
-    answer = requests.post(f"{base.rstrip('/')}{path}", json=DETECT, headers=headers, timeout=30)
+    answer = requests.post(f"{base.rstrip('/')}{path}", json=DETECT, headers=headers, timeout=120)
     return (answer.status_code, None) if answer.ok else (answer.status_code, answer.json()["error"]["code"])
 
 
@@ -253,7 +253,7 @@ def test_an_account_needs_its_group_and_its_provider(arm, client, name, server_h
     body = {"location": REGION, "kind": "TextAnalytics", "sku": {"name": "S"}, "properties": {}}
     answer = arm("PUT", f"{base}/rg-none/providers/{PROVIDER}/accounts/{name}", VERSION, json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ResourceGroupNotFound")
-    with contextlib.closing(sqlite3.connect(server_home / "store.sqlite3", timeout=30)) as database, database:
+    with contextlib.closing(sqlite3.connect(server_home / "store.sqlite3", timeout=120)) as database, database:
         database.execute("INSERT INTO resources VALUES ('provider', ?, ?)", (PROVIDER.lower(), '"Unregistered"'))
     answer = arm("PUT", f"{base}/{GROUP}/providers/{PROVIDER}/accounts/{name}", VERSION, json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "MissingSubscriptionRegistration")
@@ -303,7 +303,7 @@ def test_200_accounts_in_a_region_and_no_more(client, name, server_home, arm):
     group = f"/subscriptions/{os.environ['AZURE_SUBSCRIPTION_ID']}/resourceGroups/{GROUP}"
     create(client, name, location="japanwest")
     path = f"{group}/providers/{PROVIDER}/accounts/{name}".lower()
-    with contextlib.closing(sqlite3.connect(server_home / "store.sqlite3", timeout=30)) as database, database:
+    with contextlib.closing(sqlite3.connect(server_home / "store.sqlite3", timeout=120)) as database, database:
         (value,) = database.execute("SELECT value FROM resources WHERE kind = 'ml' AND key = ?", (path,)).fetchone()
         for number in range(limits.ACCOUNTS - 1):
             copied = value.replace(f"accounts/{name}", f"accounts/{name}-{number}")
@@ -311,7 +311,7 @@ def test_200_accounts_in_a_region_and_no_more(client, name, server_home, arm):
     (usage,) = client.usages.list("japanwest")
     assert (usage.current_value, usage.limit) == (limits.ACCOUNTS, limits.ACCOUNTS)
     assert refusal(create, client, f"{name}-more", location="japanwest")[0] == 400
-    with contextlib.closing(sqlite3.connect(server_home / "store.sqlite3", timeout=30)) as database, database:
+    with contextlib.closing(sqlite3.connect(server_home / "store.sqlite3", timeout=120)) as database, database:
         database.execute("DELETE FROM resources WHERE kind = 'ml' AND key LIKE ?", (f"{path}-%",))
     purge(client, name, "japanwest")
 
@@ -376,7 +376,7 @@ def test_tokens_and_what_is_none(client, name):
     for token in (token_for("https://management.azure.com"), "a.b.c", token_for()[:-3] + "abc"):
         assert ask(base, token=token) == (401, "Unauthorized")
     assert ask(base) == WRONG
-    answer = requests.post(f"{base.rstrip('/')}{REST}", json=DETECT, headers={"api-key": "é".encode()}, timeout=30)
+    answer = requests.post(f"{base.rstrip('/')}{REST}", json=DETECT, headers={"api-key": "é".encode()}, timeout=120)
     assert answer.status_code == 401
 
 
@@ -400,7 +400,7 @@ def test_without_a_subdomain_there_are_only_keys_and_the_region(client, name):
 
 def test_a_host_of_no_account_says_so(server_home):
     for host in ("nobody.cognitiveservices.azure.com", "local-azure-course.nothing.cognitiveservices.azure.com"):
-        answer = requests.post(f"https://{host}{REST}", json=DETECT, timeout=30)
+        answer = requests.post(f"https://{host}{REST}", json=DETECT, timeout=120)
         error = answer.json()["error"]
         assert (answer.status_code, error["code"]) == (404, "ResourceNotFound")
         assert error["message"].startswith("Subdomain does not map to a resource") and host in error["message"]
@@ -423,12 +423,12 @@ def test_a_job_is_its_account_s_own(client, name):
     task = {"kind": "KeyPhraseExtraction", "taskName": "k"}
     body = {"analysisInput": DETECT["analysisInput"], "tasks": [task]}
     where = "language/analyze-text/jobs?api-version=2023-04-01"
-    sent = requests.post(f"{base}{where}", json=body, headers={"Ocp-Apim-Subscription-Key": key}, timeout=30)
+    sent = requests.post(f"{base}{where}", json=body, headers={"Ocp-Apim-Subscription-Key": key}, timeout=120)
     assert sent.status_code == 202
     address = sent.headers["operation-location"]
-    assert requests.get(address, headers={"Ocp-Apim-Subscription-Key": key}, timeout=30).status_code == 200
+    assert requests.get(address, headers={"Ocp-Apim-Subscription-Key": key}, timeout=120).status_code == 200
     elsewhere = address.replace(base.rstrip("/"), os.environ["FOUNDRY_ENDPOINT"])
-    asked = requests.get(elsewhere, headers={"Ocp-Apim-Subscription-Key": os.environ["FOUNDRY_KEY"]}, timeout=30)
+    asked = requests.get(elsewhere, headers={"Ocp-Apim-Subscription-Key": os.environ["FOUNDRY_KEY"]}, timeout=120)
     assert asked.status_code == 404
 
 
@@ -459,7 +459,7 @@ def test_a_deleted_account_can_be_restored(client, name):
 def test_after_48_hours_nothing_is_left(client, name, server_home):
     create(client, name)
     client.accounts.begin_delete(GROUP, name).result()
-    with contextlib.closing(sqlite3.connect(server_home / "store.sqlite3", timeout=30)) as database, database:
+    with contextlib.closing(sqlite3.connect(server_home / "store.sqlite3", timeout=120)) as database, database:
         query = "SELECT key, value FROM resources WHERE kind = 'deleted-account' AND key LIKE ?"
         ((key, value),) = database.execute(query, (f"%/{name}",)).fetchall()
         past = json.loads(value) | {"scheduledPurgeDate": "2020-01-01T00:00:00.000000Z"}

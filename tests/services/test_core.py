@@ -353,7 +353,7 @@ for host in ("westeurope-5.in.applicationinsights.azure.com", "dc.services.visua
 
 def tunnel(port, target, authorization=None):
     """A socket to `target`, through the proxy on `port`; the status line if it refused."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=120)
     extra = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
     connection.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{extra}\r\n".encode())
     head = b""
@@ -403,7 +403,7 @@ def test_other_hosts_pass_untouched(machine, own_azure):
     ids=["no port", "nobody there", "too long", "TLS to the plain port"],
 )
 def test_a_bad_request_to_the_proxy_is_answered_and_the_server_goes_on(machine, sent, status):
-    with socket.create_connection(("127.0.0.1", machine.address["port"]), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", machine.address["port"]), timeout=120) as connection:
         connection.sendall(sent)
         assert status in connection.recv(100)
     assert machine.command("status").returncode == 0
@@ -499,7 +499,7 @@ def test_a_company_s_own_authorities_stay_trusted(machine, tmp_path):
 
 
 def test_what_controls_the_server_needs_its_secret(machine):
-    connection = http.client.HTTPConnection("127.0.0.1", machine.address["port"], timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", machine.address["port"], timeout=120)
     for method, path in (("GET", "/local/status"), ("PUT", "/local/faults"), ("POST", "/local/stop")):
         connection.request(method, path, headers={"x-local-azure-secret": "guess"})
         answer = connection.getresponse()
@@ -508,7 +508,7 @@ def test_what_controls_the_server_needs_its_secret(machine):
 
 
 def test_a_web_page_cannot_reach_it_under_another_name(machine):
-    connection = http.client.HTTPConnection("127.0.0.1", machine.address["port"], timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", machine.address["port"], timeout=120)
     connection.request("GET", "/local/status", headers={"Host": "evil.example"})
     assert connection.getresponse().status == 501
 

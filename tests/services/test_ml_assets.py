@@ -284,7 +284,7 @@ def test_what_is_not_there_has_a_name(client, workspace_id, arm, path, host, wha
     token, _ = issue("https://management.azure.com", load_secrets()["signing"])
     url = f"https://{host}/{prefix + '/' if prefix else ''}{workspace_id.lstrip('/')}{path}"
     answer = requests.get(
-        url, params={"api-version": "2024-10-01"}, headers={"Authorization": f"Bearer {token}"}, timeout=20
+        url, params={"api-version": "2024-10-01"}, headers={"Authorization": f"Bearer {token}"}, timeout=120
     )
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, "NotImplemented")
     assert f"has no {what}" in answer.json()["error"]["message"]
@@ -634,7 +634,7 @@ def test_outputs_of_a_job_become_a_model_and_data(client, tmp_path, name):
         outputs={"scores": Output(type="uri_folder")},
     )  # fmt: skip
     run = client.jobs.create_or_update(job).name
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while client.jobs.get(run).status not in ("Completed", "Failed"):
         assert time.monotonic() < deadline
         time.sleep(0.2)

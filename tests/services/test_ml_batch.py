@@ -528,13 +528,13 @@ def sleeping(workspace, project, tmp_path):
     """A job in the midst of a mini-batch."""
     deploy(workspace, project, "sleeper", retry_settings=retries(0, 60))
     job = invoke(workspace, write_files(tmp_path / "data", a="sleep"), "sleeper")
-    until = time.monotonic() + 30
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         children = list(workspace.ml.jobs.list(parent_job_name=job.name))
         if children and children[0].status == "Running":
             break
         time.sleep(0.05)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 240
     while "Ready" not in workspace.log(children[0].name) and time.monotonic() < until:
         time.sleep(0.05)
     return SimpleNamespace(name=job.name, child=children[0].name)

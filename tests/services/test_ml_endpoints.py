@@ -463,7 +463,7 @@ def test_a_killed_server_leaves_no_process_and_its_deployments_answer_again(work
     children = [one for one in workspace.server.children(recursive=True) if "scoring.py" in " ".join(one.cmdline())]
     assert len(children) >= 2
     workspace.kill()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=120)
     assert alive == []
     assert call(endpoint, {"data": [1]}, "blue").json() == {"colour": "blue", "results": [3]}
     assert len(workspace.server.children(recursive=True)) == 1  # green has not been asked yet
@@ -737,14 +737,14 @@ def reference(project):
         until = time.monotonic() + 40
         while True:
             with contextlib.suppress(requests.ConnectionError):
-                if requests.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200:
+                if requests.get(f"http://127.0.0.1:{port}/", timeout=120).status_code == 200:
                     break
             assert process.poll() is None and time.monotonic() < until, "azmlinfsrv did not start"
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def install_reference(folder, bin_folder):
@@ -902,7 +902,7 @@ def test_what_runs_for_a_workspace_ends_with_it(workspace, tmp_path):
     begun = [one for one in workspace.server.children(recursive=True) if one.pid not in before]
     assert any("sleep" in " ".join(one.cmdline()) for one in begun) and len(begun) > 1
     ml.workspaces.begin_delete("passing", delete_dependent_resources=False).result()
-    assert psutil.wait_procs(begun, timeout=10)[1] == []
+    assert psutil.wait_procs(begun, timeout=120)[1] == []
     assert workspace.http("GET", f"/jobs/{job.name}").status_code == 404
     make_endpoint(workspace, "passing-by")  # the name is free again
     ml.online_endpoints.begin_delete("passing-by").result()

@@ -219,7 +219,7 @@ def test_what_an_optional_input_needs_is_left_out_with_it(workspace):
 def test_a_log_grows_while_the_script_runs(workspace):
     workspace.put_job("slow", command="echo begun; sleep 30")
     workspace.wait("slow", "Running")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 240
     while not workspace.log("slow") and time.monotonic() < until:
         time.sleep(0.05)
     assert workspace.log("slow") == "begun\n"

@@ -85,7 +85,7 @@ def rest(server_home, workspace_id):
         )
         headers = {"Authorization": f"Bearer {token}"} if headers is None else headers
         return session.request(
-            method, f"{HOST}/mlflow/{version}{where}{prefix}{path}", headers=headers, timeout=20, **sent
+            method, f"{HOST}/mlflow/{version}{where}{prefix}{path}", headers=headers, timeout=120, **sent
         )
 
     with session:

@@ -126,7 +126,7 @@ def plain_put(workspace, path, body, version="2024-10-01-preview"):
     token = workspace.credential.get_token("https://management.azure.com/.default").token
     return requests.put(
         f"https://management.azure.com{path}?api-version={version}",
-        json=body, headers={"Authorization": f"Bearer {token}"}, timeout=20,
+        json=body, headers={"Authorization": f"Bearer {token}"}, timeout=120,
     )  # fmt: skip
 
 
@@ -233,7 +233,7 @@ def test_microsofts_own_registry_is_not_here(workspace, ml):
 
 def test_discovery_needs_a_token_and_a_registry(workspace, ml):
     address = f"https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/{REGISTRY}/discovery"
-    assert requests.get(address, timeout=20).status_code == 401
+    assert requests.get(address, timeout=120).status_code == 401
     found = workspace.http("GET", address).json()
     assert found["regions"] == ["local", "northeurope"]
     assert found["resourceGroup"] == ml.resource_group_name

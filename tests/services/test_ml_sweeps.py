@@ -19,7 +19,7 @@ def log(name, value, step):
     address = os.environ["MLFLOW_TRACKING_URI"].replace("azureml:", "https:") + "/api/2.0/mlflow/runs/log-metric"
     body = dict(run_id=os.environ["MLFLOW_RUN_ID"], key=name, value=value, timestamp=int(time.time() * 1000), step=step)
     headers = {"Authorization": "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"], "Content-Type": "application/json"}
-    urllib.request.urlopen(urllib.request.Request(address, json.dumps(body).encode(), headers), timeout=30).read()
+    urllib.request.urlopen(urllib.request.Request(address, json.dumps(body).encode(), headers), timeout=120).read()
 rate, pause = float(sys.argv[1]), float(sys.argv[2])
 if rate < 0:
     raise SystemExit("a rate below zero")

@@ -154,7 +154,7 @@ def test_blocks_in_the_order_of_their_list(container):
 def test_a_wrong_checksum_is_refused(container, key):
     sas = generate_container_sas(ACCOUNT, container.container_name, account_key=key, permission="rcw", expiry=soon())
     headers = {"x-ms-blob-type": "BlockBlob", "Content-MD5": base64.b64encode(b"0" * 16).decode()}
-    answer = requests.put(f"{container.url}/a?{sas}", b"text", headers=headers, timeout=10)
+    answer = requests.put(f"{container.url}/a?{sas}", b"text", headers=headers, timeout=120)
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, "Md5Mismatch")
     assert list(container.list_blobs()) == []
     container.upload_blob("b", b"text", validate_content=True)
@@ -223,7 +223,7 @@ def test_names_of_metadata_are_identifiers(container, name):
 def test_values_of_metadata_are_ascii(container, key):
     sas = generate_account_sas(ACCOUNT, key, "sco", "rwdlc", soon())
     headers = {"x-ms-blob-type": "BlockBlob", "x-ms-meta-place": "Málaga".encode("latin-1")}
-    answer = requests.put(f"{container.url}/a?{sas}", b"1", headers=headers, timeout=10)
+    answer = requests.put(f"{container.url}/a?{sas}", b"1", headers=headers, timeout=120)
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, "InvalidMetadata")
 
 
@@ -376,7 +376,7 @@ def test_a_signature_for_one_blob(container, key):
     )  # fmt: skip
     with BlobClient.from_blob_url(f"{container.url}/a?{sas}") as reader:
         assert reader.download_blob().readall() == b"1"
-    assert requests.get(f"{container.url}/b?{sas}", timeout=10).status_code == 403
+    assert requests.get(f"{container.url}/b?{sas}", timeout=120).status_code == 403
 
 
 def test_a_signature_for_an_account(service, container, key):
@@ -416,28 +416,28 @@ def test_bad_signatures(container, key):
     widened = generate_container_sas(ACCOUNT, name, **good).replace("sp=rl", "sp=rwdl")
     strange = widened.partition("sig=")[0] + "sig=%C3%BC"
     for sas in (expired, early, other, foreign, widened, strange):
-        answer = requests.get(f"{container.url}?restype=container&comp=list&{sas}", timeout=10)
+        answer = requests.get(f"{container.url}?restype=container&comp=list&{sas}", timeout=120)
         assert (answer.status_code, answer.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
         assert b"<AuthenticationErrorDetail>" in answer.content
 
 
 def test_without_credentials_nothing_is_readable(container):
     container.upload_blob("a", b"1")
-    answer = requests.get(f"{container.url}/a", timeout=10)
+    answer = requests.get(f"{container.url}/a", timeout=120)
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (409, "PublicAccessNotPermitted")
-    answer = requests.put(f"{container.url}/a", b"2", timeout=10)
+    answer = requests.put(f"{container.url}/a", b"2", timeout=120)
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (401, "NoAuthenticationInformation")
     assert "storage.azure.com" in answer.headers["www-authenticate"]
-    answer = requests.get(f"{container.url}/a", headers={"Authorization": "Bearer x.y.z"}, timeout=10)
+    answer = requests.get(f"{container.url}/a", headers={"Authorization": "Bearer x.y.z"}, timeout=120)
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (401, "InvalidAuthenticationInfo")
-    assert requests.head(f"{container.url}/a", timeout=10).content == b""
+    assert requests.head(f"{container.url}/a", timeout=120).content == b""
 
 
 def test_who_reads_an_address_without_credentials_is_told_why(container):
     """pandas.read_csv and urllib show the line of the status and nothing else."""
     container.upload_blob("table.csv", b"x\n1\n")
     with pytest.raises(urllib.error.HTTPError, match="HTTP Error 409: Public access is not permitted on this storage"):
-        urllib.request.urlopen(f"{container.url}/table.csv", timeout=10)
+        urllib.request.urlopen(f"{container.url}/table.csv", timeout=120)
 
 
 @pytest.mark.parametrize("access", ["blob", "container"])
@@ -551,5 +551,5 @@ def test_what_is_not_there_yet_says_so(container):
 )
 def test_bad_block_lists(container, key, body):
     sas = generate_account_sas(ACCOUNT, key, "sco", "rwdlc", soon())
-    answer = requests.put(f"{container.url}/a?comp=blocklist&{sas}", body, timeout=10)
+    answer = requests.put(f"{container.url}/a?comp=blocklist&{sas}", body, timeout=120)
     assert answer.status_code == 400 and answer.headers["x-ms-error-code"].startswith("Invalid")
