@@ -45,8 +45,8 @@ def columns_described(name: str) -> set[str]:
     text = sheet(name)
     cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("|")]
     own = {column for cell in cells for column in re.findall(r"`([^`]+)`", cell)}
-    refers = re.search(r"[Cc]olumns as in `([^`]+)`", text)
-    return own | (columns_described(refers[1]) if refers else set())
+    refers = re.search(r"[Cc]olumns as in `([^`]+)`(?: but for `([^`]+)`)?", text)
+    return own | (columns_described(refers[1]) - {refers[2]} if refers else set())
 
 
 @pytest.mark.parametrize("path", [pytest.param(p, id=p.name) for p in DATA])
