@@ -354,14 +354,15 @@ def usage(resource=None, since=None):
     """
     import pandas
 
-    columns = ["resource", "service", "meter", "unit"]
-    if MARK not in os.environ:
+    columns, rows = ["resource", "service", "meter", "unit"], []
+    if MARK in os.environ:
+        rows = _ask(os.environ[MARK], "usage")
+    else:
         print(
             "Your own Azure counts for itself: the resource's page in the portal has Metrics, for its calls, and Cost "
             "Management has what is billed, some hours later."
         )
-        return pandas.DataFrame(columns=[*columns, "quantity"]).astype({"quantity": float})
-    found = pandas.DataFrame(_ask(os.environ[MARK], "usage"), columns=[*columns, "quantity"])
+    found = pandas.DataFrame(rows, columns=[*columns, "quantity"])
     found["quantity"] = found["quantity"].astype(float)  # of no rows, too: what is subtracted later stays a number
     if since is not None:
         before = since.set_index(columns)["quantity"]

@@ -189,6 +189,12 @@ def test_providers_that_are_not_here(client):
     assert code_of(caught) == (404, "InvalidResourceNamespace")
 
 
+def test_every_provider_can_be_registered(client):
+    """Also those whose services take whatever else is asked for below their names."""
+    for provider in client.providers.list():
+        assert client.providers.register(provider.namespace).registration_state == "Registered", provider.namespace
+
+
 def test_a_provider_is_registered_before_it_is_used(client, arm, subscription, group):
     """With all its resources gone a provider can be unregistered; then nothing of it can be created."""
     with pytest.raises(HttpResponseError) as caught:

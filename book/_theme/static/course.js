@@ -77,6 +77,8 @@ function setUpScrolling() {
     } else {
       for (const attribute of ["tabindex", "role", "aria-label"]) box.removeAttribute(attribute)
     }
+    // Browsers count in fractions of a pixel, and would let Tab stop at a box that is too wide by one of them.
+    box.style.overflow = scrolls ? "" : "hidden"
     box.classList.toggle("more", more)
   }
   // First all is measured, then all is changed: taking turns would make the browser lay out a long page again and again.
