@@ -230,7 +230,8 @@ def run(names: list[str] | None = None, *, fresh: bool = False, junit: Path | No
 
 def outputs_of(path: Path) -> list[tuple[int, str, list]]:
     """``(cell number, source, outputs)`` of a notebook's code cells, without those tagged ``timing``; without what
-    nobody reads (``remove-stderr``), and without what a client prints because it was slow.
+    nobody reads (``remove-stderr``), and without what a client prints because it was slow. Of an error, which only an
+    unsolved exercise's check may raise, its name alone: its words may hold the name of a resource of that run.
     """
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     found = []
@@ -257,6 +258,8 @@ def steady(outputs: list[dict], unread: bool) -> list[dict]:
             output = output | {"text": "" if unread else without_progress(output["text"])}
             if not output["text"]:
                 continue
+        if output["output_type"] == "error":
+            output = {key: output[key] for key in ("output_type", "ename")}
         kept.append(output)
     return kept
 

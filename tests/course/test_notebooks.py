@@ -255,3 +255,14 @@ def test_a_warning_is_compared_and_so_is_what_a_cell_prints(tmp_path):
     assert notebook_with(tmp_path, stream("stderr", f"{SLOW}UserWarning: no convergence\n")) != quiet
     assert notebook_with(tmp_path, stream("stdout", "100%|##| 3/3\n")) != quiet
     assert notebook_with(tmp_path, stream("stderr", "one\n")) != notebook_with(tmp_path, stream("stderr", "two\n"))
+
+
+def refusal(name, words):
+    return {"output_type": "error", "ename": name, "evalue": words, "traceback": [words]}
+
+
+def test_an_unsolved_check_may_name_a_resource_of_this_run(tmp_path):
+    first = notebook_with(tmp_path, refusal("AssertionError", "The workspace has no endpoint tern-1130."))
+    assert notebook_with(tmp_path, refusal("AssertionError", "The workspace has no endpoint tern-1201.")) == first
+    assert notebook_with(tmp_path, refusal("HttpResponseError", "The workspace has no endpoint tern-1130.")) != first
+    assert notebook_with(tmp_path) != first

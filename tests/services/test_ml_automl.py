@@ -437,6 +437,33 @@ def test_rows_that_are_scored_are_never_learnt_from(tmp_path):
     assert len(data.splits) == 1 and len(scored) == 50 and list(data.fitted) == list(range(300))
 
 
+def test_which_trial_ends_first_changes_nothing(tmp_path, monkeypatch):
+    from local_azure.engines.automl import search
+
+    class Ends(search.Search):
+        """A search whose trials end in an order of the test's, with scores that their settings give."""
+
+        def begin(self, number, settings):
+            tried.append(settings)
+            return settings
+
+        def wait(self, running, over):
+            for number in self.pick(sorted(running)):
+                settings = running.pop(number)
+                over[number] = len(json.dumps(settings)) / 1000
+                self.done[number] = {"metrics": {self.metric: over[number]}, "settings": settings}
+
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for pick in (lambda running: running[:1], lambda running: running[-1:], lambda running: running):
+        tried, Ends.pick = [], staticmethod(pick)
+        one = Ends(task(tmp_path, at_once=2, trials=12, seconds=None, exit_score=None, early=False))
+        one.look(engine.ALGORITHMS[engine.CLASSIFICATION], 12)
+        found.append(tried)
+    assert len(found[0]) == 12
+    assert found[0] == found[1] == found[2]
+
+
 @pytest.mark.parametrize("blocked", [[], ["OneHotEncoder"], ["OneHotEncoder", "CatTargetEncoder"]])
 def test_every_algorithm_learns_from_every_kind_of_column(tmp_path, blocked):
     from local_azure.engines.automl import models, search

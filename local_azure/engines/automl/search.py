@@ -123,19 +123,22 @@ class Search:
         self.begun, told, running, over = 0, 0, {}, {}
         asked, reason = {}, None
         while True:
-            while over and told in over:  # in the order of their numbers, whichever ended first
-                value = over.pop(told)
-                state = optuna.trial.TrialState.FAIL if value is None else None
-                study.tell(asked[told], value, state=state)
-                told += 1
-                reason = reason or self.enough(told)
-            # the next one begins when all but the last `at_once` - 1 are told: the same each time
-            while not reason and self.begun < most and self.begun - told < at_once:
-                trial = study.ask()
-                asked[self.begun] = trial
-                settings = models.suggest(trial, algorithms)
-                running[self.begun] = self.begin(self.begun, settings)
-                self.begun += 1
+            # results are told one by one in the order of the numbers, and a trial begins as soon as it may: so each is
+            # chosen with the same results known, whichever ended first
+            while True:
+                if not reason and self.begun < most and self.begun - told < at_once:
+                    trial = study.ask()
+                    asked[self.begun] = trial
+                    running[self.begun] = self.begin(self.begun, models.suggest(trial, algorithms))
+                    self.begun += 1
+                elif told in over:
+                    value = over.pop(told)
+                    state = optuna.trial.TrialState.FAIL if value is None else None
+                    study.tell(asked[told], value, state=state)
+                    told += 1
+                    reason = reason or self.enough(told)
+                else:
+                    break
             if reason or not running:
                 for number in list(running):
                     self.stop(number, running.pop(number), reason or "the search is over")
