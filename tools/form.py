@@ -118,12 +118,15 @@ def all_optional(notebook) -> bool:
 
 
 def stretches(notebook) -> list[int]:
-    """Before each exercise that is required, the number of code cells since the one before; checks do not count."""
+    """Before each cell in which the learner has to write, the number of code cells since the one before; checks do not
+    count. Such a cell is a required exercise, or has the tag ``your-turn``: no check judges what is written there.
+    """
     found, watched = [], 0
     for cell in notebook.cells:
         if cell.cell_type != "code" or "check" in tags(cell):
             continue
-        if "exercise" in tags(cell) and (all_optional(notebook) or "optional" not in tags(cell)):
+        required = "exercise" in tags(cell) and (all_optional(notebook) or "optional" not in tags(cell))
+        if required or "your-turn" in tags(cell):
             found.append(watched)
             watched = 0
         elif "exercise" not in tags(cell):

@@ -1,6 +1,7 @@
 """The data are what their sheets say."""
 
 import csv
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -134,3 +135,40 @@ def test_what_is_missing_in_flights_is_what_the_sheet_says():
     assert f"{sum(0 < int(row['seats'] or 0) < 20 for row in FLIGHTS)} rows have fewer than 20 seats" in SHEET
     assert f"and {sum(row['seats'] == '20' for row in FLIGHTS)} have exactly 20" in SHEET
     assert not any(row[name] == "" for row in FLIGHTS for name in ("departure_delay", "air_time", "arrival_delay"))
+
+
+QUESTIONS = json.loads((DATA / "ai103_questions.json").read_text(encoding="utf-8"))
+OUTLINE = {row["id"]: row for row in rows("ai103_outline.csv")}
+
+
+@pytest.mark.parametrize("one", QUESTIONS, ids=lambda one: one["id"])
+def test_a_question_has_words_that_decide_and_a_reason_for_each_choice(one):
+    assert OUTLINE[one["row"]]["domain"] == one["domain"]
+    assert one["constraint"] in one["case"] and 3 <= len(one["constraint"].split()) <= 20
+    assert one["asks"].endswith("?")
+    assert list(one["options"]) == list(one["why"]) == ["a", "b", "c", "d"] and one["right"] in one["options"]
+    assert len(set(one["options"].values())) == len(set(one["why"].values())) == 4
+    assert all(len(said.split()) <= 20 for said in one["options"].values())
+    assert one["source"].startswith("https://learn.microsoft.com/")
+
+
+def test_questions_cannot_be_answered_by_their_form():
+    assert len({one["id"] for one in QUESTIONS}) == len({one["case"] for one in QUESTIONS}) == len(QUESTIONS)
+    letters = Counter(one["right"] for one in QUESTIONS)
+    assert len(letters) == 4 and max(letters.values()) <= len(QUESTIONS) / 3
+    longest = [one for one in QUESTIONS if one["options"][one["right"]] == max(one["options"].values(), key=len)]
+    assert len(longest) <= len(QUESTIONS) / 3, "the right answer is too often the longest"
+
+
+def test_questions_are_spread_over_the_domains_as_the_exam_is():
+    asked = Counter(one["domain"] for one in QUESTIONS)
+    for row in OUTLINE.values():
+        low, high = (int(row[name]) / 100 * len(QUESTIONS) for name in ("weight_low", "weight_high"))
+        assert low - 0.5 <= asked[row["domain"]] <= high + 0.5
+
+
+def test_fields_of_questions_are_those_of_the_sheet():
+    section = SHEET.partition("## ai103_questions.json")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", section, re.M)))) == set(QUESTIONS[0])
+    assert all(set(one) == set(QUESTIONS[0]) for one in QUESTIONS)
+    assert f"{len({one['row'] for one in QUESTIONS})} of {len(OUTLINE)} rows".replace("15 of", "fifteen of") in SHEET

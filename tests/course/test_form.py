@@ -98,11 +98,11 @@ def test_words_of_a_page():
 
 
 def code(*wanted: str):
-    """A notebook of code cells: "c" for a cell, "e" for a required exercise with its check, "o" for an optional one."""
+    """A notebook of code cells: "c" is one, "y" is the learner's turn, "e" a required exercise, "o" an optional one."""
     cells = []
     for kind in wanted:
-        if kind == "c":
-            cells.append(new_code_cell("1"))
+        if kind in "cy":
+            cells.append(new_code_cell("1", metadata={"tags": ["your-turn"] if kind == "y" else []}))
             continue
         number = f"1.{len(cells)}" + (" (optional)" if kind == "o" else "")
         tags = ["exercise", "optional"] if kind == "o" else ["exercise"]
@@ -122,6 +122,7 @@ def timed(notebook, time: str):
 
 def test_first_own_line_and_longest_stretch():
     assert form.stretches(code(*"ccecoce")) == [2, 2], "checks do not count, and what is optional breaks no stretch"
+    assert form.stretches(code(*"cyccce")) == [1, 3]
     assert bounds(form.own_lines(code(*"c" * 8, "e", *"c" * 8, "e", *"c" * 20))) == []
     assert bounds(form.own_lines(code(*"c" * 9, "e", *"c" * 8, "e"))) == ["first"]
     assert bounds(form.own_lines(code(*"c" * 8, "e", *"c" * 5, "o", *"c" * 4, "e"))) == ["stretch"]

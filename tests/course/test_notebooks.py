@@ -14,7 +14,7 @@ from run_notebooks import ROOT, STAGE, notebooks
 NOTEBOOKS = [pytest.param(path, id=path.stem) for path in notebooks()]
 KNOWN_TAGS = {
     "exercise", "optional", "check", "raises-exception", "remove-output", "timing", "hide-input", "hide-output",
-    "hide-cell", "remove-cell", "remove-input", "remove-stderr", "scroll-output",
+    "hide-cell", "remove-cell", "remove-input", "remove-stderr", "scroll-output", "your-turn",
 }  # fmt: skip
 ABSOLUTE = re.compile(r"""["'](/(home|Users|tmp|var|mnt|opt|content)/|[A-Za-z]:[\\/]+Users)""")
 LONGEST = 15
