@@ -195,11 +195,21 @@ async def lifespan(app):
     state.store.close()
 
 
+def alive(pid):
+    """Whether a process runs. One that has ended and that its parent has not asked about, as in a container without an
+    init process, does not.
+    """
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 async def stop_when_idle(state, tasks):
     limit = float(os.environ.get("LOCAL_AZURE_IDLE_MINUTES", IDLE_MINUTES)) * 60
     while True:
         await asyncio.sleep(min(5, limit))
-        state.clients = {pid for pid in state.clients if psutil.pid_exists(pid)}
+        state.clients = {pid for pid in state.clients if alive(pid)}
         if not tasks and not state.clients and time.monotonic() - state.last_request > limit:
             log.info("idle, stopping")
             state.server.should_exit = True

@@ -564,8 +564,9 @@ def test_it_stops_when_idle_and_not_while_a_kernel_lives(fresh):
     pid = fresh.address["pid"]
     time.sleep(3)  # more than twice the limit
     assert not has_ended(pid)
-    kernel.communicate()
-    wait_for_end(pid)
+    kernel.stdin.close()
+    wait_for_end(pid)  # before anybody has collected the kernel, as in a container without an init process
+    assert kernel.wait() == 0
 
 
 def test_it_survives_a_kill_with_everything_it_acknowledged(fresh):
