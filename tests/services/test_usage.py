@@ -166,7 +166,7 @@ def test_an_online_deployment_is_counted_until_it_is_deleted_and_its_requests_to
     key = workspace.ml.online_endpoints.get_keys("counted").primary_key
     headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": "blue"}
     assert requests.post(endpoint.scoring_uri, data="{}", headers=headers, timeout=60).status_code == 200
-    row = ("Online deployments, Standard_DS3_v2", "instance-hours")
+    row = ("Online deployments, Standard_DS3_v2, counted/blue", "instance-hours")
     first = grown(before, "course")
     assert set(first) == {row, ("Online endpoints", "requests")}
     assert first["Online endpoints", "requests"] == 1
@@ -178,6 +178,41 @@ def test_an_online_deployment_is_counted_until_it_is_deleted_and_its_requests_to
     assert first[row] < hours <= most
     time.sleep(0.1)
     assert grown(before, "course")[row] == hours
+
+
+def test_each_online_deployment_has_a_row_of_its_own(workspace, tmp_path):
+    from azure.ai.ml.entities import (
+        CodeConfiguration,
+        Environment,
+        ManagedOnlineDeployment,
+        ManagedOnlineEndpoint,
+    )
+
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "score.py").write_text(SCORE)
+    endpoint = workspace.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="apart")).result()
+    before = local_azure.usage()
+    for name, count in {"blue": 1, "green": 2}.items():
+        workspace.ml.online_deployments.begin_create_or_update(
+            ManagedOnlineDeployment(
+                name=name, endpoint_name="apart", instance_type="Standard_DS3_v2", instance_count=count,
+                environment=Environment(name="apart", version="1", image="python:3.11"),
+                code_configuration=CodeConfiguration(code=str(tmp_path / "src"), scoring_script="score.py"),
+            )
+        ).result()  # fmt: skip
+    endpoint.traffic = {"blue": 100, "green": 0}
+    workspace.ml.online_endpoints.begin_create_or_update(endpoint).result()
+    blue, green = ((f"Online deployments, Standard_DS3_v2, apart/{name}", "instance-hours") for name in ("blue", "green"))
+    assert set(grown(before, "course")) == {blue, green}
+    since = local_azure.usage()
+    time.sleep(0.5)
+    waited = grown(since, "course")
+    assert waited[green] == pytest.approx(2 * waited[blue], rel=0.1), "by its machines, with no traffic as with all"
+    workspace.ml.online_deployments.begin_delete("green", "apart").result()
+    since = local_azure.usage()
+    time.sleep(0.1)
+    assert set(grown(since, "course")) == {blue}, "deleted, it is paid for no longer; the other one is"
+    workspace.ml.online_endpoints.begin_delete("apart").result()
 
 
 def test_an_addition_costs_microseconds(tmp_path):

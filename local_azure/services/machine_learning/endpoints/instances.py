@@ -117,9 +117,14 @@ def seconds(text):
 
 
 def count_hours(state, deployment):
-    """Each instance that was asked for is billed from now on, ready or not, called or not."""
-    workspace, size = deployment["id"].split("/")[8], deployment["properties"]["instanceType"]
-    meter = f"Online deployments, {size}"
+    """Each instance that was asked for is billed from now on, ready or not, called or not.
+
+    Azure bills the workspace and tells deployments apart by two tags, azuremlendpoint and azuremldeployment
+    (learn.microsoft.com/azure/machine-learning/how-to-view-online-endpoints-costs); here the meter ends in both names.
+    """
+    names, size = deployment["id"].split("/"), deployment["properties"]["instanceType"]
+    workspace, endpoint, name = names[8], names[10], names[12]
+    meter = f"Online deployments, {size}, {endpoint}/{name}"
     count = deployment["sku"]["capacity"]
     state.meter.begin(deployment["id"].lower(), workspace, "Machine Learning", meter, "instance-hours", count)
 
