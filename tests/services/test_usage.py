@@ -202,7 +202,8 @@ def test_each_online_deployment_has_a_row_of_its_own(workspace, tmp_path):
         ).result()  # fmt: skip
     endpoint.traffic = {"blue": 100, "green": 0}
     workspace.ml.online_endpoints.begin_create_or_update(endpoint).result()
-    blue, green = ((f"Online deployments, Standard_DS3_v2, apart/{name}", "instance-hours") for name in ("blue", "green"))
+    meter = "Online deployments, Standard_DS3_v2, apart"
+    blue, green = (f"{meter}/blue", "instance-hours"), (f"{meter}/green", "instance-hours")
     assert set(grown(before, "course")) == {blue, green}
     since = local_azure.usage()
     time.sleep(0.5)
