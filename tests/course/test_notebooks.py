@@ -85,6 +85,17 @@ def test_cells_are_short_and_known(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS)
+def test_what_the_book_folds_jupyterlab_folds(path):
+    """A check sometimes gives its exercise's answer away; its first line stays in sight and says what the cell is."""
+    for cell in code_cells(read(path)):
+        tags = set(cell.metadata.get("tags", []))
+        if tags & {"check", "hide-input"}:
+            first = cell.source.partition("\n")[0]
+            assert cell.metadata.get("jupyter", {}).get("source_hidden") is True, f'no "source_hidden": {first}'
+            assert "check" not in tags or first.startswith("# Check: "), first
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS)
 def test_no_absolute_paths(path):
     for cell in code_cells(read(path)):
         assert not ABSOLUTE.search(cell.source), ABSOLUTE.search(cell.source)[0]
