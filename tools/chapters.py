@@ -10,7 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 BREAK = re.compile(r"\n\s*\n")
 FENCE = re.compile(r"^(`{3,}|~{3,}|:{3,}).*?^\1\s*$", re.S | re.M)
 LIFTED = re.compile(r"<!-- form: ([a-z]+), because (.+?) -->", re.S)  # before a paragraph; see tools/form.py
-TIME = re.compile(r"\*\*Time:\*\* (\d+) minutes(?:(, all of it optional)|, (\d+) more for the optional exercises)?")
+TIME = re.compile(
+    r"\*\*Time:\*\* (\d+) minutes(?:(, all of it optional)|, (\d+) more for the optional (?:exercises|questions))?"
+)
 BOX = re.compile(
     r"^(?P<fence>`{3,}|:{3,})\{admonition\} On your own Azure\n:class: own-azure\n(?P<text>.*?)^(?P=fence)\s*$",
     re.S | re.M,
