@@ -144,25 +144,31 @@ def run(raw):
 """
 
 
-def test_an_online_deployment_is_counted_until_it_is_deleted_and_its_requests_too(workspace, tmp_path):
-    from azure.ai.ml.entities import (
-        CodeConfiguration,
-        Environment,
-        ManagedOnlineDeployment,
-        ManagedOnlineEndpoint,
-    )
+def online_endpoint(workspace, name):
+    """A new endpoint without a deployment."""
+    from azure.ai.ml.entities import ManagedOnlineEndpoint
 
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "score.py").write_text(SCORE)
-    endpoint = workspace.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="counted")).result()
-    before, began = local_azure.usage(), time.time()
+    return workspace.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=name)).result()
+
+
+def deploy(workspace, folder, endpoint, name, count):
+    """A deployment on so many machines, which returns what it is sent."""
+    from azure.ai.ml.entities import CodeConfiguration, Environment, ManagedOnlineDeployment
+
+    (folder / "score.py").write_text(SCORE)
     workspace.ml.online_deployments.begin_create_or_update(
         ManagedOnlineDeployment(
-            name="blue", endpoint_name="counted", instance_type="Standard_DS3_v2", instance_count=2,
-            environment=Environment(name="counted", version="1", image="python:3.11"),
-            code_configuration=CodeConfiguration(code=str(tmp_path / "src"), scoring_script="score.py"),
+            name=name, endpoint_name=endpoint, instance_type="Standard_DS3_v2", instance_count=count,
+            environment=Environment(name=endpoint, version="1", image="python:3.11"),
+            code_configuration=CodeConfiguration(code=str(folder), scoring_script="score.py"),
         )
     ).result()  # fmt: skip
+
+
+def test_an_online_deployment_is_counted_until_it_is_deleted_and_its_requests_too(workspace, tmp_path):
+    endpoint = online_endpoint(workspace, "counted")
+    before, began = local_azure.usage(), time.time()
+    deploy(workspace, tmp_path, "counted", "blue", 2)
     key = workspace.ml.online_endpoints.get_keys("counted").primary_key
     headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": "blue"}
     assert requests.post(endpoint.scoring_uri, data="{}", headers=headers, timeout=60).status_code == 200
@@ -181,25 +187,10 @@ def test_an_online_deployment_is_counted_until_it_is_deleted_and_its_requests_to
 
 
 def test_each_online_deployment_has_a_row_of_its_own(workspace, tmp_path):
-    from azure.ai.ml.entities import (
-        CodeConfiguration,
-        Environment,
-        ManagedOnlineDeployment,
-        ManagedOnlineEndpoint,
-    )
-
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "score.py").write_text(SCORE)
-    endpoint = workspace.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="apart")).result()
+    endpoint = online_endpoint(workspace, "apart")
     before = local_azure.usage()
-    for name, count in {"blue": 1, "green": 2}.items():
-        workspace.ml.online_deployments.begin_create_or_update(
-            ManagedOnlineDeployment(
-                name=name, endpoint_name="apart", instance_type="Standard_DS3_v2", instance_count=count,
-                environment=Environment(name="apart", version="1", image="python:3.11"),
-                code_configuration=CodeConfiguration(code=str(tmp_path / "src"), scoring_script="score.py"),
-            )
-        ).result()  # fmt: skip
+    deploy(workspace, tmp_path, "apart", "blue", 1)
+    deploy(workspace, tmp_path, "apart", "green", 2)
     endpoint.traffic = {"blue": 100, "green": 0}
     workspace.ml.online_endpoints.begin_create_or_update(endpoint).result()
     meter = "Online deployments, Standard_DS3_v2, apart"

@@ -122,28 +122,26 @@ class Search:
         at_once = min(self.settings["at_once"], max(2, os.cpu_count() or 1))  # more would only take turns
         self.begun, told, running, over = 0, 0, {}, {}
         asked, reason = {}, None
+        # Results are told one by one in the order of the numbers, and a trial begins as soon as it may: so each is
+        # chosen with the same results known, whichever ended first.
         while True:
-            # results are told one by one in the order of the numbers, and a trial begins as soon as it may: so each is
-            # chosen with the same results known, whichever ended first
-            while True:
-                if not reason and self.begun < most and self.begun - told < at_once:
-                    trial = study.ask()
-                    asked[self.begun] = trial
-                    running[self.begun] = self.begin(self.begun, models.suggest(trial, algorithms))
-                    self.begun += 1
-                elif told in over:
-                    value = over.pop(told)
-                    state = optuna.trial.TrialState.FAIL if value is None else None
-                    study.tell(asked[told], value, state=state)
-                    told += 1
-                    reason = reason or self.enough(told)
-                else:
-                    break
-            if reason or not running:
+            if not reason and self.begun < most and self.begun - told < at_once:
+                trial = study.ask()
+                asked[self.begun] = trial
+                running[self.begun] = self.begin(self.begun, models.suggest(trial, algorithms))
+                self.begun += 1
+            elif told in over:
+                value = over.pop(told)
+                state = optuna.trial.TrialState.FAIL if value is None else None
+                study.tell(asked[told], value, state=state)
+                told += 1
+                reason = reason or self.enough(told)
+            elif reason or not running:
                 for number in list(running):
                     self.stop(number, running.pop(number), reason or "the search is over")
                 return reason or f"All {self.begun} trials have ended."
-            reason = self.wait(running, over)
+            else:
+                reason = self.wait(running, over)
 
     def begin(self, number, settings):
         algorithm, scaler = settings["algorithm"], models.scaler_of(settings)
